@@ -20,3 +20,4 @@ pub mod managed;
 pub mod object;
 pub mod patch;
 pub mod schema;
+pub mod store;
