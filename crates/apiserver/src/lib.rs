@@ -14,10 +14,15 @@
 //! 5. [`schema`], [`patch`], [`managed`]: pure functions over JSON: validation, patches, field ownership;
 //! 6. [`store`]: the durable, revisioned key space and its watch streams.
 
+pub mod auth;
+pub mod controllers;
 pub mod error;
 pub mod field;
+pub mod kinds;
 pub mod managed;
 pub mod object;
+pub mod openapi;
 pub mod patch;
+pub mod pki;
 pub mod schema;
 pub mod store;
