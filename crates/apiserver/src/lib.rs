@@ -24,5 +24,7 @@ pub mod object;
 pub mod openapi;
 pub mod patch;
 pub mod pki;
+pub mod rest;
 pub mod schema;
+pub mod server;
 pub mod store;
