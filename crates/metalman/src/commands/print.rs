@@ -1,0 +1,33 @@
+//! Standard output and standard error.
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+
+use crate::client::explain;
+
+/// Writes a result.
+pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("standard output cannot be written"),
+    }
+}
+
+/// Tells a failure: each cause once, the API server in its own words.
+pub(super) fn error(error: &anyhow::Error) {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        if let Some(api) = cause.downcast_ref::<kube::Error>() {
+            parts.push(explain(api));
+            break;
+        }
+        let text = cause.to_string();
+        // Some wrappers repeat their cause.
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    let _ = writeln!(anstream::stderr().lock(), "error: {}", parts.join(": "));
+}
