@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::{Attributes, UserInfo, objects::Objects, rbac::Rule};
-use crate::object;
+use crate::{kinds::selector::FieldSelector, object};
 
 const NODES: &str = "system:nodes";
 const LEASE_NAMESPACE: &str = "kube-node-lease";
@@ -52,12 +52,9 @@ pub(super) fn authorize(objects: &dyn Objects, node: &str, asked: &Attributes<'_
     }
 }
 
-/// Whether a field selector holds the requirement `field = value`.
+/// Whether a field selector demands `field = value`, read by the same grammar that it is applied with.
 fn selects(selector: &str, field: &str, value: &str) -> bool {
-    selector.split(',').filter_map(|term| term.split_once('=')).any(|(f, v)| {
-        // `==` is the same as `=`; in `!=` the field ends with the mark and so never matches.
-        f.trim() == field && v.strip_prefix('=').unwrap_or(v).trim() == value
-    })
+    FieldSelector::parse(selector).is_ok_and(|s| s.required(field) == Some(value))
 }
 
 fn own_node(node: &str, asked: &Attributes<'_>) -> Result<(), String> {

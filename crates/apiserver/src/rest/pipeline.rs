@@ -22,7 +22,7 @@ use super::{
 use crate::{
     auth::{Attributes, UserInfo},
     error::ApiError,
-    kinds::{Resource, Serves},
+    kinds::{Resource, Serves, selector::FieldSelector},
 };
 
 /// A request for a resource, on its way to a verb.
@@ -117,12 +117,6 @@ async fn handle(api: &Api, caller: &Caller, request: Request, who: &mut String) 
     }
 }
 
-/// The one name that a field selector demands; empty if it demands none.
-fn selected_name(selector: &str) -> &str {
-    let value = selector.split(',').find_map(|term| term.strip_prefix("metadata.name="));
-    value.map_or("", |value| value.strip_prefix('=').unwrap_or(value))
-}
-
 async fn resource_request(
     api: &Api,
     user: UserInfo,
@@ -137,6 +131,9 @@ async fn resource_request(
     let _permit = if watching && parts.method == Method::GET { None } else { Some(admit(api, &parts.method)?) };
     let verb_or_guess = verb.unwrap_or_else(|| if parts.method == Method::POST { "create" } else { "get" });
     let collective = path.name.is_empty() && matches!(verb_or_guess, "list" | "watch" | "deletecollection");
+    // Read as it is applied later: a second, simpler reading would be fooled by an escaped comma. A malformed one selects
+    // nothing here, and is refused where it is applied.
+    let selector = FieldSelector::parse(query.text("fieldSelector")).unwrap_or_default();
     let attributes = Attributes {
         verb: verb_or_guess,
         group: &path.group,
@@ -144,7 +141,7 @@ async fn resource_request(
         subresource: &path.subresource,
         namespace: &path.namespace,
         // A rule with `resourceNames` covers a list, watch or collective delete that selects that one name.
-        name: if collective { selected_name(query.text("fieldSelector")) } else { &path.name },
+        name: if collective { selector.required("metadata.name").unwrap_or_default() } else { &path.name },
         field_selector: query.text("fieldSelector"),
         ..Attributes::default()
     };

@@ -84,6 +84,23 @@ async fn names_groups_and_subresources() {
 }
 
 #[tokio::test]
+async fn a_list_of_one_name_is_what_the_name_allows() {
+    let c = Cluster::get().await;
+    let namespace = c.namespace().await;
+    let (name, caller) = c.account(&namespace).await;
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["list", "watch"]}]);
+    let role = role(&c, &namespace, rules).await;
+    bind(&c, &namespace, &role, json!({"kind": "ServiceAccount", "name": name, "namespace": namespace})).await;
+    let maps = format!("/api/v1/namespaces/{namespace}/configmaps");
+    allowed(&caller, &format!("{maps}?fieldSelector=metadata.name%3Dmine")).await;
+    caller.get(&maps).await.refused(403, "Forbidden");
+    caller.get(&format!("{maps}?fieldSelector=metadata.name!%3Dmine")).await.refused(403, "Forbidden");
+    // An escaped comma belongs to the value before it: this names no one object.
+    let escaped = "metadata.namespace!%3Dx%5C,metadata.name%3Dmine";
+    caller.get(&format!("{maps}?fieldSelector={escaped}")).await.refused(403, "Forbidden");
+}
+
+#[tokio::test]
 async fn a_cluster_role_reaches_as_far_as_its_binding() {
     let c = Cluster::get().await;
     let (here, there) = (c.namespace().await, c.namespace().await);

@@ -211,6 +211,12 @@ fn a_kubelet_reads_what_its_pods_need() {
         ),
         (&n1, Attributes { field_selector: "spec.nodeName=n2", ..asked("list", "pods", "", "") }, false),
         (&n1, Attributes { field_selector: "spec.nodeName!=n1", ..asked("list", "pods", "", "") }, false),
+        // An escaped comma is part of a value: this selects all Pods but those of a node with an odd name.
+        (
+            &n1,
+            Attributes { field_selector: "spec.nodeName!=x\\,spec.nodeName=n1", ..asked("list", "pods", "", "") },
+            false,
+        ),
         (&n1, asked("get", "nodes", "", "n1"), true),
         (&n1, asked("get", "nodes", "", "n2"), false),
         (&n1, asked("list", "nodes", "", ""), false),
