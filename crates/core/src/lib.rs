@@ -9,8 +9,14 @@
 //! - nothing read from a cluster or a network can make this crate panic: API types decode leniently, typed views of them
 //!   return errors that name the field.
 
+pub mod agent_config;
 pub mod api;
+pub mod bootfile;
 pub mod cluster;
+pub mod dhcp;
 pub mod inventory;
 pub mod manifests;
+pub mod netboot;
 pub mod selection;
+pub mod template;
+pub mod tftp;
