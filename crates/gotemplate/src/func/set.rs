@@ -38,6 +38,12 @@ impl Funcs {
         self
     }
 
+    /// Takes a function away; a builtin of that name is what the name means again.
+    pub fn without(mut self, name: &str) -> Self {
+        Arc::make_mut(&mut self.0).remove(name);
+        self
+    }
+
     /// Adds all functions of another set, which win over those of the same name.
     pub fn and(mut self, other: &Self) -> Self {
         Arc::make_mut(&mut self.0).extend(other.0.iter().map(|(name, func)| (name.clone(), func.clone())));
