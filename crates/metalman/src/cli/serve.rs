@@ -21,7 +21,7 @@ pub struct ServePxeArgs {
     /// TCP port of /healthz, /readyz and /metrics; 0 takes a free one [default: 8081]
     #[arg(long, env = "METALMAN_HEALTH_PORT", value_name = "PORT", help_heading = "Network")]
     pub health_port: Option<String>,
-    /// UDP port of the DHCP server [default: 67]
+    /// UDP port of the DHCP server; 0 takes a free one, for tests [default: 67]
     #[arg(long, env = "METALMAN_DHCP_PORT", value_name = "PORT", help_heading = "Network")]
     pub dhcp_port: Option<String>,
     /// UDP port of the TFTP server [default: 69]
@@ -67,6 +67,26 @@ pub struct ServePxeArgs {
     /// folder]
     #[arg(long, env = "METALMAN_CACHE_DIR", value_name = "DIR", help_heading = "Files")]
     pub cache_dir: Option<PathBuf>,
+    /// Size that the folder of pulled images is kept under, by removing images that no Machine names, such as 20GiB. Also
+    /// the most that one image may unpack to [default: 20GiB]
+    #[arg(long, env = "METALMAN_CACHE_MAX_SIZE", value_name = "SIZE", help_heading = "Files")]
+    pub cache_max_size: Option<String>,
+    /// How long an image that no Machine names is kept, such as 72h [default: 168h]
+    #[arg(long, env = "METALMAN_CACHE_MAX_AGE", value_name = "DURATION", help_heading = "Files")]
+    pub cache_max_age: Option<String>,
+    /// PEM file of CA certificates that registries may have theirs from, besides the system's
+    #[arg(long, env = "METALMAN_REGISTRY_CA_BUNDLE", value_name = "FILE", help_heading = "Files")]
+    pub registry_ca_bundle: Option<PathBuf>,
+    /// Registry that may be spoken to without TLS, and is told pull secrets without it; may be repeated [default: plain HTTP
+    /// is tried, without pull secrets, at loopback and private addresses where TLS does not answer]
+    #[arg(
+        long = "insecure-registry",
+        env = "METALMAN_INSECURE_REGISTRY",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ',',
+        help_heading = "Files"
+    )]
+    pub insecure_registries: Vec<String>,
     /// Folder below which oci:/path netboot images may lie [default: anywhere with --standalone, nowhere otherwise]
     #[arg(long, env = "METALMAN_LAYOUT_ROOT", value_name = "DIR", help_heading = "Files")]
     pub layout_root: Option<PathBuf>,

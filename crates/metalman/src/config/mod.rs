@@ -12,6 +12,7 @@ mod listen;
 mod names;
 mod resolve;
 mod serve_url;
+mod size;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -30,7 +31,11 @@ pub use self::{
     names::{check_namespace, check_site},
     resolve::resolve,
     serve_url::ServeUrl,
+    size::{SizeError, parse_size},
 };
+
+pub(crate) use self::resolve::registries;
+use crate::images::{CacheLimits, registry::Trust};
 
 /// Namespace that metalman lives in unless told otherwise.
 pub const DEFAULT_NAMESPACE: &str = labels::DEFAULT_NAMESPACE;
@@ -52,6 +57,10 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// Where pulled images are kept.
     pub cache_dir: PathBuf,
+    /// How much of them.
+    pub cache_limits: CacheLimits,
+    /// Which registries are believed.
+    pub registries: Trust,
     /// Where `oci:` layouts may lie.
     pub layout_root: LayoutRoot,
     /// CA certificates for endorsement keys, as PEM; none: certificates are not required.
@@ -85,6 +94,11 @@ impl BindConfig {
     /// The HTTP boot server's address.
     pub fn http(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.http_port)
+    }
+
+    /// The TFTP server's address.
+    pub fn tftp(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.tftp_port)
     }
 
     /// The health server's address.

@@ -16,8 +16,12 @@ use super::{
     duration::{format_go_duration, parse_go_duration},
     names::{check_namespace, check_site},
     serve_url::{host_of, resolve_serve_url},
+    size::parse_size,
 };
-use crate::cli::ServePxeArgs;
+use crate::{
+    cli::ServePxeArgs,
+    images::{CacheLimits, registry::Trust},
+};
 
 /// Checks everything. The first problem found is returned.
 pub fn resolve(args: &ServePxeArgs, host: &HostFacts<'_>) -> Result<Config, ConfigError> {
@@ -34,6 +38,8 @@ pub fn resolve(args: &ServePxeArgs, host: &HostFacts<'_>) -> Result<Config, Conf
         dhcp,
         trusted_proxies: args.trusted_proxies.iter().map(|text| check_proxy(text)).collect::<Result<_, _>>()?,
         cache_dir: cache_dir(args.cache_dir.as_deref(), host)?,
+        cache_limits: cache_limits(args)?,
+        registries: registries(args, host)?,
         layout_root: layout_root(args)?,
         ek_ca_bundle: args.ek_ca_bundle.as_deref().map(|path| read_ca_bundle(path, host)).transpose()?,
         cluster: cluster_source(args, &bind, &serve_url, &overrides, host)?,
@@ -192,15 +198,46 @@ fn layout_root(args: &ServePxeArgs) -> Result<LayoutRoot, ConfigError> {
     }
 }
 
+fn cache_limits(args: &ServePxeArgs) -> Result<CacheLimits, ConfigError> {
+    const SIZE: &str = "--cache-max-size";
+    const AGE: &str = "--cache-max-age";
+    let default = CacheLimits::default();
+    let max_bytes = args.cache_max_size.as_deref().map_or(Ok(default.max_bytes), |text| {
+        parse_size(text).map_err(|e| ConfigError::new(SIZE, text, e.to_string(), "give a size such as 20GiB"))
+    })?;
+    let max_age = args.cache_max_age.as_deref().map_or(Ok(default.max_age), |text| {
+        parse_go_duration(text).map_err(|e| ConfigError::new(AGE, text, e.to_string(), "give a duration such as 168h"))
+    })?;
+    Ok(CacheLimits { max_bytes, max_age })
+}
+
+/// Which registries are believed, by `--insecure-registry` and `--registry-ca-bundle`.
+pub(crate) fn registries(args: &ServePxeArgs, host: &HostFacts<'_>) -> Result<Trust, ConfigError> {
+    const CA: &str = "--registry-ca-bundle";
+    let insecure = args.insecure_registries.iter().filter(|text| !text.is_empty()).map(|text| {
+        let remedy = "give a registry as references name it, such as registry.example:5000";
+        text.parse().map_err(|e| ConfigError::new("--insecure-registry", text, format!("{e}"), remedy))
+    });
+    let insecure = insecure.collect::<Result<_, _>>()?;
+    let remedy = "give a readable PEM file with the CA certificates of the registries";
+    let bundle =
+        args.registry_ca_bundle.as_deref().map(|path| read_certificates(CA, path, remedy, host)).transpose()?;
+    Ok(Trust { insecure, certificates: bundle.unwrap_or_default() })
+}
+
 fn read_ca_bundle(path: &Path, host: &HostFacts<'_>) -> Result<EkCaBundle, ConfigError> {
-    let refuse = |problem: String| {
-        ConfigError::new(
-            "--ek-ca-bundle",
-            path.display(),
-            problem,
-            "give a readable PEM file with the CA certificates of the TPM makers",
-        )
-    };
+    let remedy = "give a readable PEM file with the CA certificates of the TPM makers";
+    let certificates = read_certificates("--ek-ca-bundle", path, remedy, host)?;
+    Ok(EkCaBundle { path: path.to_owned(), certificates })
+}
+
+fn read_certificates(
+    flag: &'static str,
+    path: &Path,
+    remedy: &'static str,
+    host: &HostFacts<'_>,
+) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let refuse = |problem: String| ConfigError::new(flag, path.display(), problem, remedy);
     let pem = (host.read)(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
     let certificates: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(&pem)
         .map(|c| c.map(|c| c.to_vec()))
@@ -210,7 +247,7 @@ fn read_ca_bundle(path: &Path, host: &HostFacts<'_>) -> Result<EkCaBundle, Confi
         // An empty bundle would refuse every machine, or worse, be taken for "no certificate required".
         return Err(refuse("holds no certificate".into()));
     }
-    Ok(EkCaBundle { path: path.to_owned(), certificates })
+    Ok(certificates)
 }
 
 fn timings(args: &ServePxeArgs) -> Result<ElectionTimings, ConfigError> {
