@@ -27,6 +27,8 @@ pub struct SharedInventory {
     /// Machines whose `LeasesValid` may have changed, until somebody takes them.
     affected: Mutex<BTreeSet<Arc<str>>>,
     wake: Notify,
+    /// Raised by each change, for those who look at all Machines.
+    changes: watch::Sender<u64>,
 }
 
 impl SharedInventory {
@@ -37,6 +39,7 @@ impl SharedInventory {
             synced: watch::Sender::new(false),
             affected: Mutex::default(),
             wake: Notify::new(),
+            changes: watch::Sender::new(0),
         }
     }
 
@@ -72,6 +75,12 @@ impl SharedInventory {
         }
         self.report(&affected);
         self.touch(affected);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes after each change, or after several at once.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Marks Machines as to be looked at.

@@ -88,6 +88,28 @@ impl StatusWriter {
         term: &Term,
         name: &str,
         uid: Option<&str>,
+        change: impl FnMut(&Machine, &mut MachineStatus),
+    ) -> Result<Outcome, StatusError> {
+        self.write(Some(term), name, uid, change).await
+    }
+
+    /// The same without a term, for what only this replica can have seen: a request that it could not answer. That is safe
+    /// beside a leader: the change is a fact and no decision, it touches only the field that tells of it, and
+    /// `resourceVersion` makes whoever lost a race look again.
+    pub async fn witness(
+        &self,
+        name: &str,
+        uid: Option<&str>,
+        change: impl FnMut(&Machine, &mut MachineStatus),
+    ) -> Result<Outcome, StatusError> {
+        self.write(None, name, uid, change).await
+    }
+
+    async fn write(
+        &self,
+        term: Option<&Term>,
+        name: &str,
+        uid: Option<&str>,
         mut change: impl FnMut(&Machine, &mut MachineStatus),
     ) -> Result<Outcome, StatusError> {
         for attempt in 0..TRIES {
@@ -106,7 +128,7 @@ impl StatusWriter {
                 _ => None,
             };
             let Some(status) = difference else { return Ok(Outcome::Unchanged) };
-            if !term.is_valid() {
+            if term.is_some_and(|term| !term.is_valid()) {
                 return Err(StatusError::NotLeader { machine: name.to_owned() });
             }
             let patch = json!({

@@ -142,6 +142,16 @@ async fn nothing_is_written_after_the_term() {
     assert!(server.lock().expect("not poisoned").patches.is_empty());
 }
 
+#[tokio::test]
+async fn a_witness_needs_no_term_but_the_version_that_was_read() {
+    let server = server(&json!({ "power": "On" }), 1);
+    let outcome = writer(&server).witness("a", Some("u1"), |_, status| status.message = Some("seen".into())).await;
+    assert!(matches!(outcome.expect("written"), Outcome::Written(_)));
+    let patches = server.lock().expect("not poisoned").patches.clone();
+    let seen: Vec<_> = patches.iter().map(|p| (&p["metadata"]["resourceVersion"], &p["status"])).collect();
+    assert_eq!(seen, [(&json!("7"), &json!({ "message": "seen" })), (&json!("9"), &json!({ "message": "seen" }))]);
+}
+
 #[test]
 fn differences() {
     for (old, new, expected) in [
