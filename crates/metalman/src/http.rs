@@ -1,12 +1,31 @@
-//! The HTTP port that machines boot from. At this stage it answers `/healthz` alone: it is bound so that readiness means
-//! something and the port is known to be free. Boot files, attestation and the other paths of the contract come later.
+//! The HTTP servers: the boot server that machines fetch files from ([`server`], directly on hyper), and [`serve`] for the
+//! health port. Attestation and the other paths of the contract come later; they are unknown paths until then.
+//!
+//! Invariants of the boot server: a request is answered from memory and local disk; whoever sends or reads slowly, opens
+//! connections and goes away, or asks for what there is not, costs the others nothing, and itself its connection.
+
+mod body;
+mod conditional;
+mod date;
+mod metrics;
+mod peer;
+mod range;
+mod residency;
+mod respond;
+mod server;
+mod stream;
 
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use axum::{Router, routing::get};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    metrics::HttpMetrics,
+    server::{BootServer, Limits},
+};
 
 /// How long requests under way may take once the process stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -36,11 +55,6 @@ pub async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener
         };
         BindError { address, flag, remedy, source }
     })
-}
-
-/// The boot server's paths.
-pub fn router() -> Router {
-    Router::new().route("/healthz", get(|| async { "ok" }))
 }
 
 /// Serves until stopped, then lets requests under way finish for a while.
