@@ -1,0 +1,123 @@
+use std::{
+    net::UdpSocket,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::*;
+
+fn socket() -> (UdpSocket, SocketAddrV4) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    setsockopt(&socket, sockopt::Ipv4PacketInfo, &true).unwrap();
+    let std::net::SocketAddr::V4(at) = socket.local_addr().unwrap() else { panic!("IPv4") };
+    (socket, at)
+}
+
+/// Receives until that many came.
+fn receive(inbox: &mut Inbox, socket: &UdpSocket, wanted: usize) -> Vec<(Vec<u8>, bool, SocketAddrV4, Ipv4Addr, u32)> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut all = Vec::new();
+    while all.len() < wanted {
+        match inbox.receive(socket.as_fd()) {
+            Ok(count) => {
+                assert_eq!(inbox.received().count(), count);
+                all.extend(inbox.received().map(|r| (r.payload.to_vec(), r.truncated, r.from, r.to, r.interface)));
+            }
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+        assert!(Instant::now() < deadline, "{} of {wanted} came", all.len());
+    }
+    all
+}
+
+#[test]
+fn batches_arrive_whole_and_in_order_with_their_addresses() {
+    let ((one, from), (two, to)) = (socket(), socket());
+    let (mut outbox, mut inbox) = (Outbox::new(), Inbox::new());
+    // 127/8 is all local: the source is chosen for each datagram.
+    for n in 0..BATCH {
+        let source = Ipv4Addr::new(127, 0, 0, 1 + u8::try_from(n % 2).unwrap());
+        let target = Target::Udp { from: source, to, interface: 0 };
+        assert!(outbox.push(target, |payload| payload.extend_from_slice(format!("datagram {n}").as_bytes())));
+    }
+    assert!(!outbox.push(Target::Udp { from: *from.ip(), to, interface: 0 }, |_| {}), "the batch is full");
+    // One call sends from the bound socket, whose address the control message overrides.
+    let any = UdpSocket::bind("0.0.0.0:0").unwrap();
+    drop(one);
+    assert_eq!(outbox.flush(any.as_fd(), |error| panic!("{error}")), BATCH);
+    let all = receive(&mut inbox, &two, BATCH);
+    for (n, (payload, truncated, from, to, interface)) in all.iter().enumerate() {
+        assert_eq!(payload, format!("datagram {n}").as_bytes());
+        assert!(!truncated);
+        assert_eq!(from.ip().octets()[3], 1 + u8::try_from(n % 2).unwrap());
+        assert_eq!(to, &Ipv4Addr::LOCALHOST);
+        assert_ne!(*interface, 0, "the loopback has an index");
+    }
+    assert_eq!(inbox.receive(two.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_is_longer_than_a_buffer_is_marked() {
+    let ((one, _), (two, to)) = (socket(), socket());
+    one.send_to(&[7; PAYLOAD + 1], to).unwrap();
+    one.send_to(&[8; PAYLOAD], to).unwrap();
+    let all = receive(&mut Inbox::new(), &two, 2);
+    assert_eq!(
+        all.iter().map(|(payload, cut, ..)| (payload.len(), *cut)).collect::<Vec<_>>(),
+        [(PAYLOAD, true), (PAYLOAD, false)]
+    );
+}
+
+#[test]
+fn a_datagram_that_cannot_leave_costs_only_itself() {
+    let ((one, from), (two, to)) = (socket(), socket());
+    let mut outbox = Outbox::new();
+    for (n, source) in [*from.ip(), Ipv4Addr::new(192, 0, 2, 1), *from.ip()].into_iter().enumerate() {
+        outbox.push(Target::Udp { from: source, to, interface: 0 }, |payload| payload.push(u8::try_from(n).unwrap()));
+    }
+    let mut failures = 0;
+    assert_eq!(outbox.flush(one.as_fd(), |_| failures += 1), 2);
+    assert_eq!(failures, 1, "this host is not 192.0.2.1");
+    let all = receive(&mut Inbox::new(), &two, 2);
+    assert_eq!(all.iter().map(|(payload, ..)| payload[0]).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(outbox.flush(one.as_fd(), |_| ()), 0, "a flush empties it");
+}
+
+#[test]
+fn what_goes_to_one_place_in_equal_lengths_arrives_as_single_datagrams() {
+    let ((one, from), (two, to)) = (socket(), socket());
+    let (mut outbox, mut inbox) = (Outbox::new(), Inbox::new());
+    // Of 1400 octets, 46 would be the most that one UDP packet holds.
+    let lengths = [vec![300; 5], vec![320], vec![300; 2], vec![1400; 50]].concat();
+    for (n, length) in lengths.iter().enumerate() {
+        let first = u8::try_from(n).unwrap();
+        let write = |payload: &mut Vec<u8>| {
+            payload.push(first);
+            payload.resize(*length, 0);
+        };
+        assert!(outbox.push(Target::Udp { from: *from.ip(), to, interface: 0 }, write));
+    }
+    let runs: Vec<usize> = [0, 4, 5, 6, 8, 54].map(|at| outbox.run(at)).into();
+    assert_eq!(runs, [5, 1, 1, 2, 46, 4]);
+    assert_eq!(outbox.flush(one.as_fd(), |error| panic!("{error}")), lengths.len());
+    let all = receive(&mut inbox, &two, lengths.len());
+    let seen: Vec<(usize, usize)> = all.iter().map(|(payload, ..)| (usize::from(payload[0]), payload.len())).collect();
+    assert_eq!(seen, lengths.into_iter().enumerate().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_run_that_cannot_leave_is_told_datagram_by_datagram() {
+    let ((one, from), (two, to)) = (socket(), socket());
+    let mut outbox = Outbox::new();
+    let nowhere = Ipv4Addr::new(192, 0, 2, 1);
+    for (n, source) in [nowhere, nowhere, nowhere, *from.ip(), *from.ip()].into_iter().enumerate() {
+        outbox.push(Target::Udp { from: source, to, interface: 0 }, |payload| payload.push(u8::try_from(n).unwrap()));
+    }
+    let mut failures = 0;
+    assert_eq!(outbox.flush(one.as_fd(), |_| failures += 1), 2);
+    assert_eq!(failures, 3);
+    let all = receive(&mut Inbox::new(), &two, 2);
+    assert_eq!(all.iter().map(|(payload, ..)| payload[0]).collect::<Vec<_>>(), [3, 4]);
+}
