@@ -13,6 +13,7 @@
 )]
 
 mod cluster;
+mod image;
 mod machine;
 mod output;
 mod serve;
@@ -23,6 +24,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::{
     cluster::ClusterArgs,
+    image::{BuildArgs, ImageArchitecture, ImageCommand, ImageFormat, InspectArgs, LintArgs, PushArgs, RegistryArgs},
     machine::{ListArgs, MachineCommand, RegisterArgs, StatusArgs},
     output::OutputFormat,
     serve::ServePxeArgs,
@@ -81,6 +83,9 @@ pub enum Command {
     /// List and register Machines
     #[command(subcommand)]
     Machine(MachineCommand),
+    /// Build, check, show and upload netboot images
+    #[command(subcommand)]
+    Image(ImageCommand),
     /// Print what a cluster needs before metalman can run in it: namespace, CRD, RBAC, Deployment
     Manifests(ManifestsArgs),
     /// Print a completion script for a shell

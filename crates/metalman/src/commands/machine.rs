@@ -65,7 +65,10 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
             print::text(&table::machines(&machines, args.output == OutputFormat::Wide, Timestamp::now()))
         }
         OutputFormat::Name => print::text(&machines.iter().map(|m| long_name(m) + "\n").collect::<String>()),
-        format => print_value(&json!({ "apiVersion": "v1", "kind": "List", "items": machines }), format),
+        format => print::value(
+            &json!({ "apiVersion": "v1", "kind": "List", "items": machines }),
+            format == OutputFormat::Yaml,
+        ),
     }
 }
 
@@ -98,16 +101,8 @@ async fn register(args: RegisterArgs) -> anyhow::Result<()> {
 fn print_machine(machine: &Machine, format: OutputFormat) -> anyhow::Result<()> {
     match format {
         OutputFormat::Name => print::text(&format!("{}\n", long_name(machine))),
-        format => print_value(&serde_json::to_value(machine)?, format),
+        format => print::value(&serde_json::to_value(machine)?, format == OutputFormat::Yaml),
     }
-}
-
-fn print_value(value: &serde_json::Value, format: OutputFormat) -> anyhow::Result<()> {
-    let text = match format {
-        OutputFormat::Yaml => serde_saphyr::to_string(value).context("the result cannot be written as YAML")?,
-        _ => serde_json::to_string_pretty(value)? + "\n",
-    };
-    print::text(&text)
 }
 
 fn usage(text: impl Into<String>) -> anyhow::Error {

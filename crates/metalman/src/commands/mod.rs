@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error; a reader that closes standard output early (`| head`)
 //! is no failure.
 
+mod image;
 mod machine;
 mod manifests;
 mod print;
@@ -40,8 +41,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(cli: Cli, argv0: Option<&OsString>) -> anyhow::Result<()> {
     let is_server = matches!(cli.command, Command::ServePxe(_) | Command::Apiserver(_));
-    // The client library logs as an error what is tried again or told by the command itself.
-    logging::init(&cli.log, if is_server { "info,kube_client=off" } else { "warn,kube_client=off" })?;
+    // These libraries log as an error what is tried again or told by the command itself.
+    let quiet = "kube_client=off,rustls_platform_verifier=off";
+    logging::init(&cli.log, &format!("{},{quiet}", if is_server { "info" } else { "warn" }))?;
     match cli.command {
         Command::ServePxe(args) => {
             let config = resolve(&args, &read_host())?;
@@ -49,6 +51,7 @@ fn run(cli: Cli, argv0: Option<&OsString>) -> anyhow::Result<()> {
         }
         Command::Apiserver(args) => block_on(run_apiserver(args)),
         Command::Machine(command) => block_on(machine::run(command)),
+        Command::Image(command) => block_on(image::run(command)),
         Command::Manifests(args) => manifests::run(&args),
         Command::Completions { shell } => {
             let mut command = command_for(argv0);

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
+use serde::Serialize;
 
 use crate::client::explain;
 
@@ -12,6 +13,15 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.context("standard output cannot be written"),
+    }
+}
+
+/// Writes a result for programs: YAML, or else JSON.
+pub(super) fn value(value: &impl Serialize, yaml: bool) -> anyhow::Result<()> {
+    if yaml {
+        text(&serde_saphyr::to_string(value).context("the result cannot be written as YAML")?)
+    } else {
+        text(&(serde_json::to_string_pretty(value)? + "\n"))
     }
 }
 
