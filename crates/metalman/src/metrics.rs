@@ -15,6 +15,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::{boot::BootMetrics, dhcp::DhcpMetrics, http::HttpMetrics, images::ImageMetrics, tftp::TftpMetrics};
+
 /// One label with a word known at compile time.
 type Word = [(&'static str, &'static str); 1];
 /// Two of them.
@@ -33,6 +35,17 @@ pub struct Metrics {
     watch_restarts: Family<Word, Counter>,
     watch_staleness: Family<Word, Gauge<f64, AtomicU64>>,
     cluster_facts: Family<Words, Gauge<i64, AtomicI64>>,
+    events: Family<Word, Counter>,
+    /// Of the DHCP server.
+    pub dhcp: DhcpMetrics,
+    /// Of the TFTP server.
+    pub tftp: TftpMetrics,
+    /// Of boot files, by TFTP and HTTP.
+    pub boot: BootMetrics,
+    /// Of the HTTP boot server.
+    pub http: HttpMetrics,
+    /// Of netboot images.
+    pub images: ImageMetrics,
     /// Since when each watch is broken.
     broken: Mutex<BTreeMap<&'static str, Option<Instant>>>,
 }
@@ -60,6 +73,12 @@ impl Metrics {
             watch_restarts: Family::default(),
             watch_staleness: Family::default(),
             cluster_facts: Family::default(),
+            events: Family::default(),
+            dhcp: DhcpMetrics::default(),
+            tftp: TftpMetrics::default(),
+            boot: BootMetrics::default(),
+            http: HttpMetrics::default(),
+            images: ImageMetrics::default(),
             broken: Mutex::default(),
             registry: Registry::default(),
         };
@@ -85,6 +104,12 @@ impl Metrics {
             "Where what machines are told about the cluster comes from, always 1",
             metrics.cluster_facts.clone(),
         );
+        registry.register("events", "Events about Machines by outcome", metrics.events.clone());
+        metrics.dhcp.register(&mut registry);
+        metrics.tftp.register(&mut registry);
+        metrics.boot.register(&mut registry);
+        metrics.http.register(&mut registry);
+        metrics.images.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -130,6 +155,11 @@ impl Metrics {
         for other in all {
             self.cluster_facts.get_or_create(&[("fact", fact), ("source", other)]).set((*other == source).into());
         }
+    }
+
+    /// What became of an event about a Machine.
+    pub fn event(&self, outcome: &'static str) {
+        self.events.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// The text that Prometheus scrapes (OpenMetrics).

@@ -81,6 +81,8 @@ fn defaults_are_the_documented_ones() {
         [15, 10, 2]
     );
     assert!(config.trusted_proxies.is_empty() && config.ek_ca_bundle.is_none());
+    assert!(config.registries.insecure.is_empty() && config.registries.certificates.is_empty());
+    assert_eq!((config.cache_limits.max_bytes, config.cache_limits.max_age), (20 << 30, Duration::from_hours(168)));
 }
 
 #[test]
@@ -255,6 +257,12 @@ fn refusals_name_flag_value_and_remedy() {
         ("--trusted-proxy 192.0.2.0/33", host(), "--trusted-proxy", "prefix length"),
         ("--trusted-proxy proxy", host(), "--trusted-proxy", "IP address"),
         ("--layout-root srv", host(), "--layout-root", "absolute"),
+        ("--registry-ca-bundle /etc/none.pem", host(), "--registry-ca-bundle", "cannot be read"),
+        ("--registry-ca-bundle /etc/empty.pem", host(), "--registry-ca-bundle", "holds no certificate"),
+        ("--insecure-registry http://r.example", host(), "--insecure-registry", "is not a host or host:port"),
+        ("--cache-max-size lots", host(), "--cache-max-size", "is not a size"),
+        ("--cache-max-size 99999999TiB", host(), "--cache-max-size", "is too large"),
+        ("--cache-max-age week", host(), "--cache-max-age", "week"),
         ("--ek-ca-bundle /etc/none.pem", host(), "--ek-ca-bundle", "cannot be read"),
         ("--ek-ca-bundle /etc/empty.pem", host(), "--ek-ca-bundle", "holds no certificate"),
         ("--ek-ca-bundle /etc/broken.pem", host(), "--ek-ca-bundle", "not valid PEM"),
@@ -383,5 +391,32 @@ proptest! {
             let told = config.serve_url.with_port(1);
             prop_assert!(told.contains("192.0.2.1") || told.contains("a.b"), "{}", told);
         }
+    }
+}
+
+#[test]
+fn image_flags() {
+    let flags = "--cache-max-size 5GiB --cache-max-age 36h --registry-ca-bundle /etc/ek.pem \
+                 --insecure-registry r.example:5000,10.1.2.3";
+    let config = run(flags, &host()).expect("valid");
+    assert_eq!((config.cache_limits.max_bytes, config.cache_limits.max_age), (5 << 30, Duration::from_hours(36)));
+    assert_eq!(
+        config.registries.insecure.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["r.example:5000", "10.1.2.3"]
+    );
+    assert_eq!(config.registries.certificates.len(), 1);
+    for (text, bytes) in [
+        ("0", 0),
+        ("12", 12),
+        ("3k", 3000),
+        ("2KiB", 2048),
+        ("1Gi", 1 << 30),
+        ("7 MB", 7_000_000),
+        ("2T", 2_000_000_000_000),
+    ] {
+        assert_eq!(metalman::config::parse_size(text), Ok(bytes), "{text}");
+    }
+    for text in ["", "GiB", "1.5GiB", "-1", "5 apples"] {
+        assert!(metalman::config::parse_size(text).is_err(), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 mod command_line;
 mod config;
 mod election;
+mod image;
 mod process;
 mod rbac;
 mod replicas;

@@ -52,6 +52,8 @@ pub(crate) fn replica(kubeconfig: &Path, more: &[&str]) -> Server {
         "--bind-address=127.0.0.1",
         "--http-port=0",
         "--health-port=0",
+        "--dhcp-port=0",
+        "--tftp-port=0",
         "--leader-elect-lease-duration=4s",
         "--leader-elect-renew-deadline=3s",
         "--leader-elect-retry-period=300ms",

@@ -39,6 +39,8 @@ fn start(dir: &Path) -> Server {
         "--standalone-listen=127.0.0.1:0",
         "--http-port=0",
         "--health-port=0",
+        "--dhcp-port=0",
+        "--tftp-port=0",
     ])
 }
 
@@ -191,8 +193,8 @@ async fn state_survives_and_the_command_line_works_on_it() {
 #[test]
 fn a_taken_port_is_told_before_anything_starts() {
     let dir = tempfile::tempdir().expect("a folder");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("an address").port().to_string();
+    let taken_tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken_tcp.local_addr().expect("an address").port().to_string();
     let state = dir.path().join("state");
     for (flag, other) in [("--http-port", "--health-port"), ("--health-port", "--http-port")] {
         let output = run(&[
@@ -210,6 +212,18 @@ fn a_taken_port_is_told_before_anything_starts() {
         assert!(error.contains(flag) && error.contains(&port) && error.contains("choose another port"), "{error}");
         assert!(!state.exists(), "no state was made");
     }
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let state_text = state.to_str().expect("text");
+    let ports = ["--http-port=0", "--health-port=0", "--dhcp-port", &port];
+    let output = run(&[&["serve-pxe", "--standalone", state_text, "--bind-address=127.0.0.1"], &ports[..]].concat());
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("--dhcp-port") && error.contains(&port) && error.contains("stop the DHCP server"),
+        "{error}"
+    );
+    let port = taken_tcp.local_addr().expect("an address").port().to_string();
     let output = run(&["apiserver", "--data", state.to_str().expect("text"), "--listen", &format!("127.0.0.1:{port}")]);
     let error = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{error}");
