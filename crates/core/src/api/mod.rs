@@ -24,7 +24,7 @@ pub use address::MacAddr;
 pub use crd::machine_crd;
 pub use machine::{Machine, MachineSpec};
 pub use phase::Phase;
-pub use status::MachineStatus;
+pub use status::{ImageStatus, MachineStatus};
 
 /// API group of the Machine kind; also the prefix of metalman's labels and annotations.
 pub const GROUP: &str = "unbounded-cloud.io";
