@@ -12,7 +12,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 
 /// The unpacker's own source, without the rest of metalman.
-#[path = "../../src/images"]
+#[path = "../../crates/metalman/src/images"]
 #[allow(dead_code)]
 mod images {
     pub mod digest;
