@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::{DEFAULT_BLKSIZE, ErrorCode, OptionError, Packet, RawOptions, ack, error, options::decimal, request};
 use crate::tftp::Mode;
 
+/// How far ahead a block may be: half of all numbers, as the other half are of blocks received before.
+const FARTHEST: u64 = 0x8000;
+
 /// What to send after a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -88,6 +91,16 @@ impl Receiver {
         self.failed.as_ref()
     }
 
+    /// The `blksize` in force: 512 until the server agreed to another.
+    pub fn blksize(&self) -> usize {
+        self.blksize
+    }
+
+    /// The `windowsize` in force: 1 until the server agreed to another.
+    pub fn windowsize(&self) -> u64 {
+        self.windowsize
+    }
+
     /// When to call [`Receiver::timed_out`].
     pub fn next_deadline(&self) -> Duration {
         self.deadline
@@ -144,14 +157,19 @@ impl Receiver {
     fn block<'a>(&mut self, block: u16, data: &'a [u8], now: Duration) -> Reaction<'a> {
         self.answered = true;
         let ahead = u64::from(block.wrapping_sub(wire(self.received)));
-        if ahead == 0 {
-            // The last block again: if it was acknowledged, that was lost. Inside a window an ACK would claim a gap.
-            let again = (self.since_ack == 0).then(|| Reply::Ack(self.acknowledge()));
+        // The last block again: if it was acknowledged, that was lost. Inside a window an ACK would claim a gap.
+        let unheard = ahead == 0 && self.since_ack == 0;
+        // The window from its first block again: the server waited for its end, which was lost behind the blocks that came.
+        let began_again = self.since_ack > 1 && block == wire(self.received - self.since_ack + 1);
+        if ahead == 0 || began_again {
+            let again = (unheard || began_again).then(|| Reply::Ack(self.acknowledge()));
             return Reaction { reply: again, ..Reaction::default() };
         }
         if ahead != 1 || self.finished || data.len() > self.blksize {
-            let gap = ahead <= self.windowsize && !self.finished;
-            let tell = gap && !std::mem::replace(&mut self.gap_told, true);
+            let gap = ahead <= self.windowsize.min(FARTHEST) && !self.finished;
+            // Told once; but the block right behind the gap says that the server began again there, and the missing block
+            // was lost once more.
+            let tell = gap && (!std::mem::replace(&mut self.gap_told, true) || ahead == 2);
             return Reaction { reply: tell.then(|| Reply::Ack(self.acknowledge())), ..Reaction::default() };
         }
         self.received += 1;

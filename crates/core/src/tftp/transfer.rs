@@ -10,8 +10,10 @@
 //! - an ACK inside the window: the receiver saw a gap (RFC 7440 section 4), so sending goes on behind that block;
 //! - an ACK of `base` again, when the window has more than one block: its first block was lost.
 //! - never a duplicate ACK when the window is one block (RFC 1123 section 4.2.3.1, "Sorcerer's Apprentice"). In wider
-//!   windows an ACK that cannot be an answer to the window as it was last sent (it came sooner than any answer ever came,
-//!   or it echoes a block that was itself sent twice) is a duplicate too and repeats nothing.
+//!   windows an ACK that hardly answers the window as it was last sent (it came sooner than answers do, or it echoes a
+//!   block that was itself sent twice) is doubted: it repeats nothing at once, but only if no better answer follows within
+//!   the time that answers take. Were it ignored, a receiver that reports a gap once would leave both sides silent until
+//!   the timeout, which is long while no round trip was measured.
 
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
@@ -105,8 +107,10 @@ pub struct Transfer {
     round_trip: RoundTrip,
     /// A block sent once, and when: the next sample of the round trip.
     timed: Option<(u64, Duration)>,
-    /// When the first block of the window was last sent.
+    /// When the first block of the window, or the OACK, was last sent.
     opened: Duration,
+    /// When an ACK that was doubted is believed after all.
+    doubted: Option<Duration>,
     /// How often the blocks below `repeated_below` were sent again.
     repeats: u32,
     repeated_below: u64,
@@ -141,6 +145,7 @@ impl Transfer {
             round_trip: RoundTrip::default(),
             timed: None,
             opened: now,
+            doubted: None,
             repeats: 0,
             repeated_below: 0,
             echoes: 0,
@@ -158,7 +163,8 @@ impl Transfer {
 
     /// When [`Transfer::poll`] must be called even if no packet came; none when it is over.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.outcome().is_none().then_some(self.deadline.min(self.began + self.policy.lifetime))
+        let deadline = self.deadline.min(self.doubted.unwrap_or(Duration::MAX)).min(self.began + self.policy.lifetime);
+        self.outcome().is_none().then_some(deadline)
     }
 
     /// Blocks that were sent more than once, counted each time.
@@ -178,9 +184,14 @@ impl Transfer {
     }
 
     fn options_accepted(&mut self, now: Duration) {
-        if let Some((_, at)) = self.timed.take() {
-            self.round_trip.sample(now.saturating_sub(at));
+        let took = now.saturating_sub(self.opened);
+        if took < self.policy.first_timeout {
+            self.round_trip.answered(took);
+            if self.timed.take().is_some() {
+                self.round_trip.sample(took);
+            }
         }
+        self.timed = None;
         self.phase = Phase::Data;
         self.greet = false;
         self.echoes = self.tries.saturating_sub(1);
@@ -206,23 +217,25 @@ impl Transfer {
         if self.negotiated.windowsize == 1 || self.high == self.base {
             return;
         }
-        if self.echoes > 0 {
-            self.echoes -= 1;
-            return;
-        }
-        if self.answers_window(now) {
+        let echo = self.echoes > 0;
+        self.echoes = self.echoes.saturating_sub(1);
+        self.gap_told(!echo, now);
+    }
+
+    /// An ACK says that the block behind it is missing: sends it and what follows again, or doubts that.
+    fn gap_told(&mut self, plausible: bool, now: Duration) {
+        if plausible && self.round_trip.soonest().is_some_and(|soonest| now >= self.opened + soonest) {
             self.roll_back();
+        } else {
+            let patience = self.round_trip.patience().unwrap_or(self.policy.shortest_timeout);
+            self.doubted = Some(self.doubted.unwrap_or(Duration::MAX).min(now + patience));
         }
     }
 
     fn advance(&mut self, ahead: u64, now: Duration) {
+        self.measure(ahead, now);
         self.base += ahead;
-        if let Some((block, at)) = self.timed
-            && block < self.base
-        {
-            self.round_trip.sample(now.saturating_sub(at));
-            self.timed = None;
-        }
+        self.doubted = None;
         if let Layout::Netascii { starts, .. } = &mut self.layout {
             starts.drain(..usize::try_from(ahead).unwrap_or(usize::MAX).min(starts.len() - 1));
         }
@@ -235,8 +248,8 @@ impl Transfer {
         self.tries = 0;
         if self.blocks().is_some_and(|blocks| self.base >= blocks) {
             self.phase = Phase::Over(Outcome::Completed);
-        } else if gap && self.answers_window(now) {
-            self.roll_back();
+        } else if gap {
+            self.gap_told(true, now);
         }
         if self.base == self.next {
             self.opened = now;
@@ -244,14 +257,31 @@ impl Transfer {
         self.deadline = now + self.timeout();
     }
 
-    /// Whether an ACK that comes now can be an answer to the window as it was last sent.
-    fn answers_window(&self, now: Duration) -> bool {
-        now >= self.opened + self.round_trip.shortest().unwrap_or_else(|| self.timeout())
+    /// Learns how long the answer took that acknowledges so many blocks more. What took long is no answer, but the receiver's
+    /// own timer (RFC 2349: a second at least). Learnt from, it would make this side's timeout longer than the receiver's, so
+    /// that only the receiver's timer would end any silence, and be learnt from again.
+    fn measure(&mut self, ahead: u64, now: Duration) {
+        let took = now.saturating_sub(self.opened);
+        if took >= self.policy.first_timeout {
+            self.timed = None;
+            return;
+        }
+        self.round_trip.answered(took);
+        let Some((block, at)) = self.timed else { return };
+        if block < self.base + ahead {
+            self.round_trip.sample(now.saturating_sub(at));
+            self.timed = None;
+        } else if self.base >= self.repeated_below {
+            // The answer to a window that was sent once, though with a gap.
+            self.round_trip.sample(took);
+            self.timed = None;
+        }
     }
 
     /// Sends the window again from its beginning.
     fn roll_back(&mut self) {
         self.next = self.base;
+        self.doubted = None;
         self.timed = None;
         self.repeats += 1;
         self.repeated_below = self.high;
@@ -274,6 +304,7 @@ impl Transfer {
             Phase::Over(_) => None,
             Phase::Options => std::mem::take(&mut self.greet).then(|| {
                 self.tries += 1;
+                self.opened = now;
                 self.timed = (self.tries == 1).then_some((0, now));
                 self.deadline = now + self.timeout();
                 Burst::OptionAck
@@ -295,6 +326,8 @@ impl Transfer {
                 Phase::Options => self.greet = true,
                 _ => self.roll_back(),
             }
+        } else if self.doubted.is_some_and(|doubted| now >= doubted) {
+            self.roll_back();
         }
     }
 

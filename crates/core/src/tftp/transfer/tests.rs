@@ -1,2 +1,3 @@
+mod lossy;
 mod simulation;
 mod steps;

@@ -9,30 +9,46 @@ use crate::tftp::{Limits, Receiver, data_header, negotiate};
 
 /// What the link does to each packet.
 #[derive(Clone, Copy, Debug)]
-struct Link {
-    lost_percent: u64,
-    doubled_percent: u64,
-    delay: Duration,
-    jitter: Duration,
+pub(super) struct Link {
+    pub(super) lost_percent: u64,
+    pub(super) doubled_percent: u64,
+    pub(super) delay: Duration,
+    /// How many packets take up to `jitter` longer.
+    pub(super) late_percent: u64,
+    pub(super) jitter: Duration,
+    /// How long a packet to the client occupies the narrowest place, where `queue` of them may wait.
+    pub(super) service: Duration,
+    pub(super) queue: u32,
 }
 
-const CLEAN: Link =
-    Link { lost_percent: 0, doubled_percent: 0, delay: Duration::from_millis(5), jitter: Duration::ZERO };
+pub(super) const CLEAN: Link = Link {
+    lost_percent: 0,
+    doubled_percent: 0,
+    delay: Duration::from_millis(5),
+    late_percent: 100,
+    jitter: Duration::ZERO,
+    service: Duration::ZERO,
+    queue: 0,
+};
 
-struct World {
+pub(super) struct World {
     link: Link,
     dice: u64,
-    now: Duration,
+    pub(super) now: Duration,
+    /// When the narrowest place has passed on what was given to it.
+    free: Duration,
     /// By arrival; the number keeps what arrives at the same time in order.
     flying: BTreeMap<(Duration, u64), (bool, Vec<u8>)>,
     packets: u64,
     data_packets: u64,
+    /// How often a side waited for nothing.
+    pub(super) timeouts: u32,
 }
 
 impl World {
-    fn new(link: Link, seed: u64) -> Self {
-        let (now, flying) = (Duration::ZERO, BTreeMap::new());
-        Self { link, dice: seed | 1, now, flying, packets: 0, data_packets: 0 }
+    pub(super) fn new(link: Link, seed: u64) -> Self {
+        let (now, free, flying) = (Duration::ZERO, Duration::ZERO, BTreeMap::new());
+        Self { link, dice: seed | 1, now, free, flying, packets: 0, data_packets: 0, timeouts: 0 }
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
@@ -45,20 +61,37 @@ impl World {
 
     fn send(&mut self, to_server: bool, packet: &[u8]) {
         self.data_packets += u64::from(!to_server && packet[1] == 3);
+        let Some(passed) = (if to_server { Some(self.now) } else { self.passed() }) else { return };
         let copies = 1 + u64::from(self.roll(100) < self.link.doubled_percent);
         for _ in 0..copies {
             if self.roll(100) >= self.link.lost_percent {
                 let jitter = u64::try_from(self.link.jitter.as_micros()).expect("short");
-                let arrival = self.now + self.link.delay + Duration::from_micros(self.roll(jitter + 1));
+                let jitter = if self.roll(100) < self.link.late_percent { self.roll(jitter + 1) } else { 0 };
+                let arrival = passed + self.link.delay + Duration::from_micros(jitter);
                 self.packets += 1;
                 self.flying.insert((arrival, self.packets), (to_server, packet.to_vec()));
             }
         }
     }
 
+    /// When a packet that is sent now has passed the narrowest place; none when there is no room left.
+    fn passed(&mut self) -> Option<Duration> {
+        let begins = self.free.max(self.now);
+        if !self.link.service.is_zero() && begins > self.now + self.link.service * self.link.queue {
+            return None;
+        }
+        self.free = begins + self.link.service;
+        Some(self.free)
+    }
+
     /// The content that arrived, how the transfer ended, and when.
-    fn run(&mut self, content: &[u8], mode: Mode, options: &[(&'static str, u64)]) -> (Vec<u8>, Transfer, Receiver) {
-        let mut receiver = Receiver::new("file", mode, options, Duration::from_secs(3), self.now);
+    pub(super) fn run(
+        &mut self,
+        content: &[u8],
+        mode: Mode,
+        options: &[(&'static str, u64)],
+    ) -> (Vec<u8>, Transfer, Receiver) {
+        let mut receiver = Receiver::new("file", mode, options, Duration::from_secs(1), self.now);
         let request = receiver.request().to_vec();
         // A request that is lost or doubled is the listener's business, not the transfer's.
         let Ok(Packet::Read(read)) = Packet::parse(&request) else { panic!("not a read") };
@@ -97,6 +130,7 @@ impl World {
                 }
             } else {
                 self.now = deadline;
+                self.timeouts += 1;
                 if receiver.next_deadline() <= self.now {
                     let packet = receiver.timed_out(self.now);
                     if packet[1] == 4 && !receiver.finished() {
@@ -109,7 +143,7 @@ impl World {
     }
 }
 
-fn content(size: usize, seed: u64) -> Vec<u8> {
+pub(super) fn content(size: usize, seed: u64) -> Vec<u8> {
     // Blocks differ from each other, and line ends are frequent.
     (0..size as u64).map(|i| ((i.wrapping_mul(seed | 1) >> 3) ^ (i >> 9)).to_le_bytes()[0] % 23).collect()
 }
@@ -129,6 +163,7 @@ fn link() -> impl Strategy<Value = Link> {
         doubled_percent,
         delay: Duration::from_millis(delay),
         jitter: Duration::from_millis(jitter),
+        ..CLEAN
     })
 }
 
@@ -238,8 +273,8 @@ proptest! {
 
 #[test]
 fn rollover_survives_a_bad_link() {
-    let link =
-        Link { lost_percent: 1, doubled_percent: 2, delay: Duration::from_millis(2), jitter: Duration::from_millis(3) };
+    let (delay, jitter) = (Duration::from_millis(2), Duration::from_millis(3));
+    let link = Link { lost_percent: 1, doubled_percent: 2, delay, jitter, ..CLEAN };
     let content = content(8 * 70_000, 9);
     let (arrived, transfer, _) = World::new(link, 77).run(&content, Mode::Octet, &[("blksize", 8), ("windowsize", 16)]);
     assert!(arrived == content, "{} bytes arrived, {:?}", arrived.len(), transfer.outcome());

@@ -202,6 +202,32 @@ fn an_ack_of_the_windows_base_sends_it_again() {
 }
 
 #[test]
+fn a_gap_is_believed_without_any_sample_of_the_round_trip() {
+    let mut bench = Bench::new(512 * 50 - 1, &[("windowsize", 50)]);
+    bench.sent();
+    bench.wait();
+    assert_eq!(bench.sent(), [-1], "which of both is answered nobody knows");
+    assert_eq!(bench.after(10 * MS).ack(0).len(), 50);
+    // All of the file was sent: nothing more can be a sample.
+    for block in [3, 9, 20, 33] {
+        assert_eq!(bench.after(10 * MS).ack(block).len(), 50 - usize::from(block), "at once behind block {block}");
+    }
+}
+
+#[test]
+fn a_doubted_gap_is_believed_when_no_better_answer_follows() {
+    let mut bench = Bench::new(100_000, &[("windowsize", 8)]);
+    bench.sent();
+    bench.after(10 * MS).ack(0);
+    assert_eq!(bench.after(2 * MS).ack(3), [9, 10, 11], "sooner than answers come");
+    assert!(bench.wait() < 50 * MS, "no timeout is waited for");
+    assert_eq!(bench.sent(), [4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(bench.after(2 * MS).ack(3), NOTHING);
+    assert_eq!(bench.after(8 * MS).ack(11), [12, 13, 14, 15, 16, 17, 18, 19]);
+    assert!(bench.wait() >= 200 * MS, "progress ends the doubt");
+}
+
+#[test]
 fn a_duplicated_window_ack_repeats_nothing() {
     let mut bench = Bench::new(1_000_000, &[("windowsize", 4)]);
     bench.sent();
