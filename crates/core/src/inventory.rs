@@ -8,12 +8,14 @@
 //!   are not served at all, not even on their undisputed NICs: half a Machine would boot into confusion.
 //! - A Machine that is not served keeps its claims. Whether a Machine is served therefore depends only on the claims on its
 //!   own leases, and a conflict never spreads to Machines that share nothing.
+//! - Who is served is worked out when a claim moves, not when a packet comes: the Machines that a change affects are found
+//!   by the change, and what is served is in tables of its own.
 //! - Machines of other sites are not indexed, and dispute nothing: sites are separate networks, which may well reuse the
 //!   same private addresses. Relabelling a Machine moves it from one instance's index to the other's.
 //!
 //! Invariants:
 //! - after any sequence of [`Inventory::apply`] and [`Inventory::remove`], the index equals one built from the survivors;
-//! - a lookup is one step in a tree, O(log n), without allocation.
+//! - a lookup of what is served is one step in a hash table, of anything else one in a tree; without allocation.
 
 mod findings;
 
@@ -21,7 +23,8 @@ use crate::api::lease::{Lease, LeaseError};
 use crate::api::{MacAddr, Machine};
 use crate::selection::Selection;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -29,9 +32,23 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inventory {
     selection: Selection,
-    entries: BTreeMap<Arc<str>, Entry>,
+    entries: BTreeMap<Arc<str>, Arc<Entry>>,
     by_mac: BTreeMap<MacAddr, BTreeSet<Claim>>,
     by_ipv4: BTreeMap<Ipv4Addr, BTreeSet<Claim>>,
+    /// The leases of Machines that are served.
+    served_macs: Table<MacAddr>,
+    served_ipv4s: Table<Ipv4Addr>,
+}
+
+/// Hashed without a secret: its keys are the operator's, and strangers only look up.
+type Table<K> = HashMap<K, Served, BuildHasherDefault<DefaultHasher>>;
+
+/// A lease of a Machine that is served.
+#[derive(Clone, Debug, PartialEq)]
+struct Served {
+    entry: Arc<Entry>,
+    /// Which of the entry's leases.
+    lease: usize,
 }
 
 /// A Machine in the index.
@@ -87,7 +104,14 @@ impl Entry {
 impl Inventory {
     /// An empty index for the Machines of that selection.
     pub fn new(selection: Selection) -> Self {
-        Self { selection, entries: BTreeMap::new(), by_mac: BTreeMap::new(), by_ipv4: BTreeMap::new() }
+        Self {
+            selection,
+            entries: BTreeMap::new(),
+            by_mac: BTreeMap::new(),
+            by_ipv4: BTreeMap::new(),
+            served_macs: Table::default(),
+            served_ipv4s: Table::default(),
+        }
     }
 
     /// Whose Machines are indexed.
@@ -112,7 +136,7 @@ impl Inventory {
 
     /// The Machine of that name, served or not.
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name)
+        self.entries.get(name).map(Arc::as_ref)
     }
 
     /// Takes in a Machine as the watch delivered it: a new one, a change, or one that now belongs to another site (which
@@ -121,14 +145,15 @@ impl Inventory {
         if !self.selection.owns(&machine) {
             return self.remove(machine.name());
         }
-        let entry = Entry::new(machine);
+        let entry = Arc::new(Entry::new(machine));
         let name = Arc::clone(&entry.claim.name);
-        if let Some(current) = self.entries.get_mut(&name)
+        if let Some(current) = self.entries.get(&name)
             && current.claim == entry.claim
             && current.leases == entry.leases
         {
             // The common event by far is a status change: no claim moves.
-            current.machine = entry.machine;
+            self.entries.insert(Arc::clone(&name), Arc::clone(&entry));
+            self.settle(&entry);
             return BTreeSet::from([name]);
         }
         let mut affected = self.remove(&name);
@@ -139,6 +164,7 @@ impl Inventory {
         self.collect_rivals(&entry, &mut affected);
         affected.insert(Arc::clone(&name));
         self.entries.insert(name, entry);
+        self.settle_all(&affected);
         affected
     }
 
@@ -152,7 +178,10 @@ impl Inventory {
         for lease in entry.leases() {
             release(&mut self.by_mac, &lease.mac, &entry.claim);
             release(&mut self.by_ipv4, &lease.ipv4, &entry.claim);
+            withdraw(&mut self.served_macs, &lease.mac, &entry);
+            withdraw(&mut self.served_ipv4s, &lease.ipv4, &entry);
         }
+        self.settle_all(&affected);
         affected.insert(Arc::clone(&entry.claim.name));
         affected
     }
@@ -174,12 +203,12 @@ impl Inventory {
 
     /// Which Machine has the NIC with that Ethernet address.
     pub fn by_mac(&self, mac: MacAddr) -> Lookup<'_> {
-        self.lookup(self.by_mac.get(&mac), |lease| lease.mac == mac)
+        self.served_macs.get(&mac).map_or_else(|| self.not_served(self.by_mac.get(&mac)), Served::found)
     }
 
     /// Which Machine has that address.
     pub fn by_ipv4(&self, ipv4: Ipv4Addr) -> Lookup<'_> {
-        self.lookup(self.by_ipv4.get(&ipv4), |lease| lease.ipv4 == ipv4)
+        self.served_ipv4s.get(&ipv4).map_or_else(|| self.not_served(self.by_ipv4.get(&ipv4)), Served::found)
     }
 
     /// Whether DHCP, TFTP and HTTP serve the Machine.
@@ -187,13 +216,33 @@ impl Inventory {
         self.entries.get(name).is_some_and(|entry| self.serves(entry))
     }
 
-    fn lookup(&self, claims: Option<&BTreeSet<Claim>>, is_asked: impl Fn(&Lease) -> bool) -> Lookup<'_> {
-        let Some(entry) = claims.and_then(BTreeSet::first).and_then(|claim| self.entries.get(&claim.name)) else {
-            return Lookup::Unknown;
-        };
-        match entry.leases().find(|lease| is_asked(lease)) {
-            Some(lease) if self.serves(entry) => Lookup::Served(entry, lease),
-            _ => Lookup::Refused(entry),
+    fn not_served(&self, claims: Option<&BTreeSet<Claim>>) -> Lookup<'_> {
+        let best = claims.and_then(BTreeSet::first).and_then(|claim| self.entries.get(&claim.name));
+        best.map_or(Lookup::Unknown, |entry| Lookup::Refused(entry))
+    }
+
+    /// Lets lookups find these Machines, or not, as claims now stand.
+    fn settle_all(&mut self, names: &BTreeSet<Arc<str>>) {
+        for name in names {
+            if let Some(entry) = self.entries.get(name).cloned() {
+                self.settle(&entry);
+            }
+        }
+    }
+
+    fn settle(&mut self, entry: &Arc<Entry>) {
+        let is_served = self.serves(entry);
+        // From the last to the first: of several leases for one NIC the first is served.
+        for (index, lease) in entry.leases.iter().enumerate().rev() {
+            let Ok(lease) = lease else { continue };
+            if is_served {
+                let served = Served { entry: Arc::clone(entry), lease: index };
+                self.served_macs.insert(lease.mac, served.clone());
+                self.served_ipv4s.insert(lease.ipv4, served);
+            } else {
+                withdraw(&mut self.served_macs, &lease.mac, entry);
+                withdraw(&mut self.served_ipv4s, &lease.ipv4, entry);
+            }
         }
     }
 
@@ -224,8 +273,24 @@ impl Entry {
     }
 }
 
+impl Served {
+    fn found(&self) -> Lookup<'_> {
+        match self.entry.leases.get(self.lease) {
+            Some(Ok(lease)) => Lookup::Served(&self.entry, lease),
+            _ => Lookup::Refused(&self.entry),
+        }
+    }
+}
+
 fn first<'a, K: Ord>(claims: &'a BTreeMap<K, BTreeSet<Claim>>, key: &K) -> Option<&'a Claim> {
     claims.get(key).and_then(BTreeSet::first)
+}
+
+/// Forgets that the key is served to that Machine, unless it is another's by now.
+fn withdraw<K: Hash + Eq>(served: &mut Table<K>, key: &K, entry: &Entry) {
+    if served.get(key).is_some_and(|found| found.entry.claim.name == entry.claim.name) {
+        served.remove(key);
+    }
 }
 
 fn release<K: Ord + Clone>(claims: &mut BTreeMap<K, BTreeSet<Claim>>, key: &K, claim: &Claim) {

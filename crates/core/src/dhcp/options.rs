@@ -6,6 +6,8 @@
 //! Invariants: a code occurs once; neither pad, end nor overload are kept, as they belong to the encoding; any bytes can be
 //! read, and an option whose length leads past its field costs that option and what follows it in this field, nothing else.
 
+use std::net::Ipv4Addr;
+
 use super::code;
 
 /// Bytes in front of a value in the buffer: the code and a length of 16 bits, as joined values may be longer than 255.
@@ -18,6 +20,8 @@ const OVERLOADS_SNAME: u8 = 2;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Options {
     bytes: Vec<u8>,
+    /// Which codes are there: most questions are about options that are not.
+    present: Codes,
 }
 
 /// Which fixed fields carried options.
@@ -30,12 +34,15 @@ pub(super) struct Overload {
 impl Options {
     /// The value of the option, if it is there.
     pub fn get(&self, code: u8) -> Option<&[u8]> {
+        if !self.contains(code) {
+            return None;
+        }
         self.iter().find_map(|(other, value)| (other == code).then_some(value))
     }
 
     /// Whether the option is there.
     pub fn contains(&self, code: u8) -> bool {
-        self.get(code).is_some()
+        self.present.contains(code)
     }
 
     /// Codes and values, in order.
@@ -64,7 +71,7 @@ impl Options {
 
     /// An empty set with room for that many bytes of options.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes) }
+        Self { bytes: Vec::with_capacity(bytes), present: Codes::default() }
     }
 
     /// [`Options::push`] without looking whether it is there: the caller knows.
@@ -73,6 +80,19 @@ impl Options {
             let [high, low] = length.to_be_bytes();
             self.bytes.extend_from_slice(&[code, high, low]);
             self.bytes.extend_from_slice(value);
+            self.present.insert(code);
+        }
+    }
+
+    /// [`Options::append`] of a list of addresses, unless it is empty.
+    pub(super) fn append_addresses(&mut self, code: u8, addresses: &[Ipv4Addr]) {
+        if let (Ok(length), false) = (u16::try_from(4 * addresses.len()), addresses.is_empty()) {
+            let [high, low] = length.to_be_bytes();
+            self.bytes.extend_from_slice(&[code, high, low]);
+            for address in addresses {
+                self.bytes.extend_from_slice(&address.octets());
+            }
+            self.present.insert(code);
         }
     }
 
@@ -106,7 +126,8 @@ impl Options {
             }
             lengths[usize::from(code)] += piece.len();
         }
-        let mut joined = Self { bytes: vec![0; order.iter().map(|code| HEADER + lengths[usize::from(*code)]).sum()] };
+        let length = order.iter().map(|code| HEADER + lengths[usize::from(*code)]).sum();
+        let mut joined = Self { bytes: vec![0; length], present: self.present };
         let mut ends = [0; 256];
         let mut end = 0;
         for code in order {
@@ -133,10 +154,14 @@ impl std::fmt::Debug for Options {
 }
 
 /// A set of codes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Codes([u128; 2]);
 
 impl Codes {
+    fn contains(self, code: u8) -> bool {
+        self.0[usize::from(code >> 7)] & (1 << (code & 127)) != 0
+    }
+
     /// Whether it was not there before.
     pub(super) fn insert(&mut self, code: u8) -> bool {
         let (word, bit) = (&mut self.0[usize::from(code >> 7)], 1 << (code & 127));
@@ -150,7 +175,6 @@ impl Codes {
 #[derive(Default)]
 struct Reader {
     options: Options,
-    seen: Codes,
     /// Where the header of the last piece is in the buffer.
     last: usize,
     /// Some code came again after another one.
@@ -178,7 +202,7 @@ impl Reader {
             self.overload = value.first().copied().unwrap_or_default();
             return;
         }
-        if self.seen.insert(code) {
+        if !self.options.contains(code) {
             // The first piece, and mostly the only one.
         } else if self.options.bytes.get(self.last) == Some(&code) {
             return self.extend_last(value);

@@ -111,6 +111,43 @@ fn a_status_change_keeps_the_index_and_refreshes_the_machine() {
 }
 
 #[test]
+fn an_older_rival_takes_a_machine_out_of_every_table_at_once() {
+    let mut inventory = index([machine("young", 20, vec![lease(1, 11), lease(2, 12)])]);
+    inventory.apply(Arc::new(machine("old", 10, vec![lease(3, 12)])));
+    assert_eq!(
+        (served_by(&inventory, 1), served_by(&inventory, 2), served_by(&inventory, 3)),
+        (None, None, Some("old"))
+    );
+    let address = |last| Ipv4Addr::new(10, 0, 0, last);
+    assert!(matches!(inventory.by_ipv4(address(11)), Lookup::Refused(entry) if entry.machine().name() == "young"));
+    assert_eq!(inventory.by_ipv4(address(12)).served().unwrap().0.name(), "old");
+
+    // It gives the address up: everything is young's again.
+    inventory.apply(Arc::new(machine("old", 10, vec![lease(3, 13)])));
+    assert_eq!(
+        (served_by(&inventory, 1), served_by(&inventory, 2), served_by(&inventory, 3)),
+        (Some("young"), Some("young"), Some("old"))
+    );
+    assert_eq!(inventory.by_ipv4(address(12)).served().unwrap().0.name(), "young");
+}
+
+#[test]
+fn a_changed_lease_is_served_at_once_and_the_former_one_no_longer() {
+    let mut inventory = index([machine("a", 1, vec![lease(1, 11), lease(2, 12)])]);
+    inventory.apply(Arc::new(machine("a", 1, vec![lease(1, 21)])));
+    assert_eq!(inventory.by_mac(mac(1)).served().unwrap().1.ipv4, Ipv4Addr::new(10, 0, 0, 21));
+    assert!(matches!(inventory.by_mac(mac(2)), Lookup::Unknown));
+    assert!(matches!(inventory.by_ipv4(Ipv4Addr::new(10, 0, 0, 11)), Lookup::Unknown));
+    assert_eq!((inventory.served_macs.len(), inventory.served_ipv4s.len()), (1, 1));
+}
+
+#[test]
+fn of_several_leases_for_one_nic_the_first_is_served() {
+    let inventory = index([machine("a", 1, vec![lease(1, 11), lease(1, 12)])]);
+    assert_eq!(inventory.by_mac(mac(1)).served().unwrap().1.ipv4, Ipv4Addr::new(10, 0, 0, 11));
+}
+
+#[test]
 fn another_site_disputes_nothing_and_relabelling_moves_a_machine() {
     let mut elsewhere = machine("b", 1, vec![lease(1, 11)]);
     elsewhere.metadata.labels = Some([(labels::SITE.to_owned(), "rack2".to_owned())].into());

@@ -32,6 +32,8 @@ pub(super) struct Load<'a> {
     pub(super) name: Cow<'a, str>,
     /// The TFTP server.
     pub(super) server: Ipv4Addr,
+    /// The same as text.
+    pub(super) server_name: String,
 }
 
 /// What the client is to load; none when it does not boot.
@@ -55,7 +57,8 @@ pub(super) fn load<'a>(exchange: &Exchange<'a>) -> Result<Option<Load<'a>>, Igno
         BootClient::Http => Cow::Owned(url(&exchange.config.serve_url, path)),
         _ => Cow::Borrowed(path),
     };
-    Ok(Some(Load { client, architecture, name, server: exchange.local }))
+    let server = exchange.local;
+    Ok(Some(Load { client, architecture, name, server, server_name: server.to_string() }))
 }
 
 fn by_architecture<'a>(

@@ -108,7 +108,7 @@ impl Load<'_> {
     fn fill_fields(&self, message: &mut Message) {
         message.siaddr = self.server;
         if self.client != BootClient::Http {
-            put_text(&mut message.sname, &self.server.to_string());
+            put_text(&mut message.sname, &self.server_name);
             put_text(&mut message.file, &self.name);
         }
     }
@@ -168,9 +168,9 @@ impl Parameters<'_> {
             code::REBINDING_TIME if self.leases => options.append(code, &rebinding(config.lease_seconds).to_be_bytes()),
             code::SUBNET_MASK => options.append(code, &lease.subnet_mask().octets()),
             code::BROADCAST_ADDRESS => options.append(code, &lease.broadcast().octets()),
-            code::ROUTER => append_addresses(options, code, lease.gateway.as_slice()),
-            code::DOMAIN_NAME_SERVER => append_addresses(options, code, &lease.dns),
-            code::NTP_SERVERS => append_addresses(options, code, &lease.ntp),
+            code::ROUTER => options.append_addresses(code, lease.gateway.as_slice()),
+            code::DOMAIN_NAME_SERVER => options.append_addresses(code, &lease.dns),
+            code::NTP_SERVERS => options.append_addresses(code, &lease.ntp),
             code::HOST_NAME => append_text(options, code, lease.hostname.as_deref()),
             code::DOMAIN_NAME => append_text(options, code, lease.domain.as_deref()),
             code::INTERFACE_MTU => {
@@ -188,7 +188,7 @@ impl Parameters<'_> {
         match (code, load.client) {
             (code::BOOT_FILE, _) => append_text(options, code, Some(&load.name)),
             (code::TFTP_SERVER_NAME, BootClient::Ipxe | BootClient::Pxe | BootClient::Other) => {
-                append_text(options, code, Some(&load.server.to_string()));
+                append_text(options, code, Some(&load.server_name));
             }
             (code::VENDOR_CLASS, BootClient::Pxe) => options.append(code, boot_client::PXE_CLIENT),
             (code::VENDOR_CLASS, BootClient::Http) => options.append(code, boot_client::HTTP_CLIENT),
@@ -207,13 +207,6 @@ fn renewal(lease_seconds: u32) -> u32 {
 /// T2: seven eighths. All ones is for ever, and for ever stays.
 fn rebinding(lease_seconds: u32) -> u32 {
     if lease_seconds == u32::MAX { u32::MAX } else { lease_seconds - lease_seconds / 8 }
-}
-
-fn append_addresses(options: &mut Options, code: u8, addresses: &[Ipv4Addr]) {
-    if !addresses.is_empty() {
-        let octets: Vec<u8> = addresses.iter().flat_map(Ipv4Addr::octets).collect();
-        options.append(code, &octets);
-    }
 }
 
 fn append_text(options: &mut Options, code: u8, text: Option<&str>) {
