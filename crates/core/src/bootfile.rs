@@ -5,6 +5,9 @@
 //!   secrets, and seeing what was written helps whoever debugs it;
 //! - `cloud-init/user-data` is the Machine's, never the image's: an image cannot put itself in the operator's place.
 
+mod step;
+
+pub use self::step::step;
 use crate::netboot::{FileIndex, TEMPLATE_SUFFIX, normalise};
 
 /// The path of cloud-init's user-data.

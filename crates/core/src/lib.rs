@@ -15,6 +15,7 @@ pub mod bootfile;
 pub mod cluster;
 pub mod dhcp;
 pub mod inventory;
+pub mod lifecycle;
 pub mod manifests;
 pub mod netboot;
 pub mod selection;

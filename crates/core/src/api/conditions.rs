@@ -148,6 +148,17 @@ pub struct Condition {
     pub observed_generation: Option<i64>,
 }
 
+impl Condition {
+    /// Whether it says that already, and of that generation.
+    pub fn says(&self, observation: &Observation, generation: Option<i64>) -> bool {
+        self.type_ == observation.type_
+            && self.status == observation.status
+            && self.reason == observation.reason
+            && self.message == observation.message
+            && self.observed_generation == generation
+    }
+}
+
 /// What a condition is to say; the time of its last transition follows from what it said before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -203,10 +214,7 @@ pub fn set(
         return true;
     };
     let moved = current.status != observation.status;
-    let changed = moved
-        || current.reason != observation.reason
-        || current.message != observation.message
-        || current.observed_generation != generation;
+    let changed = !current.says(observation, generation);
     if changed {
         current.status = observation.status;
         observation.reason.clone_into(&mut current.reason);
@@ -225,6 +233,30 @@ pub fn remove(conditions: &mut Vec<Condition>, type_: &str) -> bool {
     let before = conditions.len();
     conditions.retain(|condition| condition.type_ != type_);
     conditions.len() != before
+}
+
+/// Records what was observed about that type, or that there is nothing to observe: then the condition goes. Says whether
+/// anything changed.
+pub fn put(
+    conditions: &mut Vec<Condition>,
+    type_: &str,
+    observation: Option<&Observation>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> bool {
+    match observation {
+        Some(observation) => set(conditions, observation, generation, now),
+        None => remove(conditions, type_),
+    }
+}
+
+/// Whether that is recorded already: [`put`] would change nothing that a reader goes by.
+pub fn tell(conditions: &[Condition], type_: &str, observation: Option<&Observation>, generation: Option<i64>) -> bool {
+    match (find(conditions, type_), observation) {
+        (None, None) => true,
+        (Some(current), Some(observation)) => current.says(observation, generation),
+        _ => false,
+    }
 }
 
 /// Kubernetes stores `metav1.Time` in whole seconds; cutting here keeps what was written equal to what is read back.

@@ -8,6 +8,9 @@ pub const SITE: &str = "unbounded-cloud.io/site";
 /// On a Node: the name of the Machine behind it.
 pub const MACHINE: &str = "unbounded-cloud.io/machine";
 
+/// On a Node, as annotation: metalman made it unschedulable, and so may take that back.
+pub const CORDONED: &str = "unbounded-cloud.io/cordoned-by";
+
 /// On a Machine, as label or annotation: another controller performs reboot and repave; metalman leaves power alone.
 pub const PROVIDER: &str = "unbounded-cloud.io/provider";
 

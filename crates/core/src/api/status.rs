@@ -64,6 +64,11 @@ pub struct RedfishStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::words")]
     pub cert_fingerprint: Option<String>,
+    /// The boot source that metalman told the BMC to override the next boot with (Pxe or UefiHttp), until the override was
+    /// seen consumed or was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::words")]
+    pub boot_override: Option<String>,
 }
 
 /// What was learned about the TPM.
@@ -113,6 +118,18 @@ pub struct OperationsStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::counter")]
     pub attempts: Option<i64>,
+    /// The rebootCounter that the attempts are made for. A higher one in spec begins anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::counter")]
+    pub attempted_reboot_counter: Option<i64>,
+    /// The repaveCounter that the attempts are made for. A higher one in spec begins anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::counter")]
+    pub attempted_repave_counter: Option<i64>,
+    /// Why the operation was given up after its last attempt. A higher counter arms it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::words")]
+    pub failure: Option<String>,
 }
 
 /// The netboot image that spec.pxe.image was resolved to.
@@ -133,6 +150,10 @@ pub struct BootStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("maxItems" = 64))]
     pub steps: Vec<BootStep>,
+    /// What went wrong in this boot and holds it up, for people: a template that fails, user-data that does not resolve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::words")]
+    pub problem: Option<String>,
 }
 
 /// One step of a boot.
@@ -140,7 +161,7 @@ pub struct BootStatus {
 #[serde(default, rename_all = "camelCase")]
 #[schemars(extend("required" = ["name"]))]
 pub struct BootStep {
-    /// What happened, for example DHCP, BootFile, Installer, Attested.
+    /// What happened, for example DHCP or Installed: a step of the boot, in the order given by the documentation.
     #[schemars(schema_with = "schema::words")]
     pub name: String,
     /// When it happened (RFC 3339).

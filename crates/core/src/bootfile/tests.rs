@@ -52,3 +52,34 @@ fn before_the_image_is_here() {
     // What no image can have is not worth waiting for.
     assert_eq!(plan("/../a", None), Plan::NotFound);
 }
+
+#[test]
+fn files_tell_how_far_a_boot_is() {
+    use crate::lifecycle::timeline::Step;
+    use crate::netboot::Metadata;
+
+    let metadata = Metadata::parse("dhcpBootImageName: efi/shimx64.efi\nbootFiles:\n  ipxe: boot.ipxe\n").unwrap();
+    for (path, expected) in [
+        ("efi/shimx64.efi", Some(Step::Bootloader)),
+        ("boot.ipxe.tmpl", Some(Step::Bootloader)),
+        ("efi/grubx64.efi", None),
+        ("shimx64.efi", None),
+        ("vmlinuz", Some(Step::Kernel)),
+        ("boot/vmlinuz-6.1.0-18-cloud-amd64", Some(Step::Kernel)),
+        ("casper/Vmlinuz", Some(Step::Kernel)),
+        ("bzImage", Some(Step::Kernel)),
+        ("arm64/Image", Some(Step::Kernel)),
+        ("Image.gz", Some(Step::Kernel)),
+        ("linux.efi", Some(Step::Kernel)),
+        ("kernel", Some(Step::Kernel)),
+        ("vmlinuz.sig", None),
+        ("kernel-modules.squashfs", None),
+        ("images/disk.img", None),
+        ("image.raw", None),
+        ("linux/initrd", None),
+        ("initrd.img", None),
+        ("", None),
+    ] {
+        assert_eq!(step(path, &metadata.boot_files), expected, "{path}");
+    }
+}

@@ -43,6 +43,27 @@ const CLUSTER: &[Rule] = &[
     },
     Rule { group: "", resource: "nodes", verbs: READ, names: &[], why: "A Machine is Ready when its Node is." },
     Rule {
+        group: "",
+        resource: "nodes",
+        verbs: &["patch"],
+        names: &[],
+        why: "Only with --drain: cordons the Node of a Machine that is about to lose power, and takes that back.",
+    },
+    Rule {
+        group: "",
+        resource: "pods",
+        verbs: &["list"],
+        names: &[],
+        why: "Only with --drain: what runs on that Node.",
+    },
+    Rule {
+        group: "",
+        resource: "pods/eviction",
+        verbs: &["create"],
+        names: &[],
+        why: "Only with --drain: asks for its end. PodDisruptionBudgets are asked first; deleting Pods is not granted.",
+    },
+    Rule {
         group: "certificates.k8s.io",
         resource: "certificatesigningrequests",
         verbs: READ,

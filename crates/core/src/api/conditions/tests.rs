@@ -57,6 +57,30 @@ fn removal_says_whether_there_was_one() {
 }
 
 #[test]
+fn what_is_told_already_is_known() {
+    let mut conditions = Vec::new();
+    let nothing = |conditions: &[Condition]| tell(conditions, REPAVED, None, Some(1));
+    assert!(nothing(&conditions) && !tell(&conditions, REPAVED, Some(&pending("")), Some(1)));
+    assert!(put(&mut conditions, REPAVED, Some(&pending("")), Some(1), at(0)));
+    assert!(tell(&conditions, REPAVED, Some(&pending("")), Some(1)) && !nothing(&conditions));
+
+    let said = &conditions[0];
+    assert!(said.says(&pending(""), Some(1)));
+    let others = [
+        Observation { type_: POWERED_OFF, ..pending("") },
+        Observation { status: ConditionStatus::True, ..pending("") },
+        Observation { reason: reason::TIMED_OUT, ..pending("") },
+        pending("image=a"),
+    ];
+    assert!(others.iter().all(|other| !said.says(other, Some(1))), "{said:?}");
+    assert!(!said.says(&pending(""), Some(2)) && !said.says(&pending(""), None));
+
+    assert!(!put(&mut conditions, POWERED_OFF, None, Some(1), at(1)));
+    assert!(put(&mut conditions, REPAVED, None, Some(1), at(1)));
+    assert!(conditions.is_empty());
+}
+
+#[test]
 fn times_survive_the_server() {
     let mut conditions = Vec::new();
     let now = Timestamp::new(1_700_000_000, 987_654_321).unwrap();
