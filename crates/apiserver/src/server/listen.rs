@@ -6,7 +6,10 @@ use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{connection, progress::Progress};
+use super::{
+    connection,
+    progress::{Pace, Progress},
+};
 use crate::rest::ClientCertificate;
 
 /// Connections at once; more wait in the kernel's queue.
@@ -15,6 +18,8 @@ const CONNECTIONS: usize = 4096;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What running requests get to finish after the stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// A watcher may be slow: whoever takes anything at all in a minute stays.
+const PACE: Pace = Pace { window: Duration::from_mins(1), bytes: 1 };
 
 /// Connections that still have requests to finish.
 pub(super) struct Connections(JoinSet<()>);
@@ -66,7 +71,7 @@ pub(super) async fn serve(
             let _slot = slot;
             // Watch events are small and must not wait for more to come.
             let _ = stream.set_nodelay(true);
-            let handshake = acceptor.accept(Progress::new(stream));
+            let handshake = acceptor.accept(Progress::new(stream, PACE));
             let stream = tokio::select! {
                 () = ending.cancelled() => return,
                 done = timeout(HANDSHAKE, handshake) => match done {

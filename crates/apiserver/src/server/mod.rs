@@ -6,7 +6,7 @@
 mod bootstrap;
 mod connection;
 mod listen;
-mod progress;
+pub mod progress;
 mod watchdog;
 
 use std::{io::Write, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};

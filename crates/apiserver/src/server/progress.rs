@@ -1,7 +1,10 @@
 //! A stream whose writes must make progress.
 //!
-//! A client that stops reading would otherwise hold its connection, its buffers and its slot for as long as its kernel
-//! answers: TCP alone never gives up on a full window.
+//! A client that stops reading, or reads a byte now and then, would otherwise hold its connection, its buffers and its slot
+//! for as long as its kernel answers: TCP alone never gives up on a full window.
+//!
+//! Invariant: while something waits to be sent, at least [`Pace::bytes`] go out in each [`Pace::window`], else the write
+//! fails with [`io::ErrorKind::TimedOut`].
 
 use std::{
     io,
@@ -12,39 +15,50 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
-/// The longest time without a byte accepted.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The slowest reader that is served.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long one measurement takes at most.
+    pub window: Duration,
+    /// What must go out in it.
+    pub bytes: usize,
+}
 
-/// Fails writes that made no progress for a minute.
-pub(super) struct Progress<S> {
+/// Fails writes that fall behind a pace.
+pub struct Progress<S> {
     stream: S,
-    patience: Duration,
-    /// Runs while a write waits.
-    stalled: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// The measurement under way: when it ends, and what went out since it began. It begins when a write waits.
+    measured: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Progress<S> {
     /// Around a stream.
-    pub(super) fn new(stream: S) -> Self {
-        Self::with_patience(stream, PATIENCE)
+    pub fn new(stream: S, pace: Pace) -> Self {
+        Self { stream, pace, measured: None }
     }
 
-    pub(super) fn with_patience(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+    fn note(&mut self, outcome: &Poll<io::Result<usize>>) {
+        if let (Poll::Ready(Ok(written)), Some((end, sent))) = (outcome, &mut self.measured) {
+            *sent += written;
+            // What goes out after the end did not wait all the time: then there was nothing to send.
+            if *sent >= self.pace.bytes || end.deadline() <= Instant::now() {
+                self.measured = None;
+            }
+        }
     }
 
     fn judge<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.stalled = None;
             return outcome;
         }
-        let patience = self.patience;
-        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))
+        let window = self.pace.window;
+        let (end, _) = self.measured.get_or_insert_with(|| (Box::pin(sleep(window)), 0));
+        ready!(end.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads too slowly")))
     }
 }
 
@@ -57,6 +71,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(&outcome);
         self.judge(cx, outcome)
     }
     fn poll_write_vectored(
@@ -65,6 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note(&outcome);
         self.judge(cx, outcome)
     }
     fn is_write_vectored(&self) -> bool {
