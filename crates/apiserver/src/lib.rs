@@ -16,6 +16,7 @@
 
 pub mod auth;
 pub mod controllers;
+mod disruption;
 pub mod error;
 pub mod field;
 pub mod kinds;

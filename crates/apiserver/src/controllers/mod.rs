@@ -1,6 +1,6 @@
 //! What Kubernetes' controller manager and API server do by themselves, as far as it concerns stored objects: garbage
 //! collection, the end of namespaces, what each namespace is given, the life of `CustomResourceDefinitions`, aggregated
-//! roles, old Events.
+//! roles, disruption budgets, old Events.
 //!
 //! Each controller is a task over the store's watches. What it decides is a pure function beside it, with the time as an
 //! argument; the task lists, follows, writes, and tries again: after a conflict with the newer object, after an expired
@@ -9,6 +9,7 @@
 mod aggregation;
 mod crds;
 pub mod csr;
+mod disruption;
 mod events;
 mod follow;
 mod gc;
@@ -48,6 +49,7 @@ pub fn spawn(tasks: &mut Tasks, store: &Store, registry: &Arc<Registry>, ca_pem:
     start("service account controller", Box::pin(serviceaccounts::run(store.clone(), ca_pem.to_owned())));
     start("definition controller", Box::pin(crds::run(store.clone(), Arc::clone(registry))));
     start("role aggregation", Box::pin(aggregation::run(store.clone())));
+    start("disruption controller", Box::pin(disruption::run(store.clone(), Arc::clone(registry))));
     start("event expiry", Box::pin(events::run(store.clone())));
 }
 

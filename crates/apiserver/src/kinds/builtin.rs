@@ -20,6 +20,7 @@ enum Sub {
     Approval,
     Token,
     Scale,
+    Eviction,
 }
 
 impl Sub {
@@ -31,6 +32,7 @@ impl Sub {
             Self::Approval => ("approval", None, PART),
             Self::Token => ("token", gvk("authentication.k8s.io", "v1", "TokenRequest"), &["create"]),
             Self::Scale => ("scale", gvk("autoscaling", "v1", "Scale"), PART),
+            Self::Eviction => ("eviction", gvk("policy", "v1", "Eviction"), &["create"]),
         };
         Subresource { name: name.into(), kind, verbs: verbs.to_vec() }
     }
@@ -79,7 +81,7 @@ struct Group {
     rows: &'static [Row],
 }
 
-use Sub::{Approval, Finalize, Scale, Status, Token};
+use Sub::{Approval, Eviction, Finalize, Scale, Status, Token};
 
 const GROUPS: &[Group] = &[
     Group {
@@ -92,7 +94,7 @@ const GROUPS: &[Group] = &[
             row("Event", "events", &["ev"]),
             row("Namespace", "namespaces", &["ns"]).cluster().subs(&[Finalize, Status]),
             row("Node", "nodes", &["no"]).cluster().subs(&[Status]),
-            row("Pod", "pods", &["po"]).subs(&[Status]).all().spec(),
+            row("Pod", "pods", &["po"]).subs(&[Eviction, Status]).all().spec(),
             row("Secret", "secrets", &[]),
             row("ServiceAccount", "serviceaccounts", &["sa"]).subs(&[Token]),
             row("Service", "services", &["svc"]).subs(&[Status]).all(),

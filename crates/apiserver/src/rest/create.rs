@@ -132,7 +132,7 @@ impl Call {
     }
 
     /// The namespace must be there and not on its way out.
-    fn require_namespace(&self) -> Result<(), ApiError> {
+    pub(super) fn require_namespace(&self) -> Result<(), ApiError> {
         if !self.resource.namespaced {
             return Ok(());
         }

@@ -30,7 +30,7 @@ const POD_GRACE_SECONDS: i64 = 30;
 const LASTING_NAMESPACES: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 /// What became of the object.
-struct Outcome {
+pub(super) struct Outcome {
     object: Value,
     gone: bool,
 }
@@ -94,7 +94,7 @@ impl Call {
             && matches!(self.resource.plural.as_str(), "pods" | "services" | "serviceaccounts")
     }
 
-    async fn remove(&self, name: &str, options: &DeleteOptions) -> Result<Outcome, ApiError> {
+    pub(super) async fn remove(&self, name: &str, options: &DeleteOptions) -> Result<Outcome, ApiError> {
         for _ in 0..ATTEMPTS {
             let key = self.key_of(name);
             let stored = self.api.inner.store.get(&key).ok_or_else(|| self.not_found(name))?;
@@ -129,7 +129,7 @@ impl Call {
         Err(self.conflict(name, STALE))
     }
 
-    fn check_preconditions(&self, old: &Value, name: &str, options: &DeleteOptions) -> Result<(), ApiError> {
+    pub(super) fn check_preconditions(&self, old: &Value, name: &str, options: &DeleteOptions) -> Result<(), ApiError> {
         if let Some(uid) = options.uid.as_deref().filter(|u| *u != object::uid(old)) {
             let why =
                 format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", object::uid(old));

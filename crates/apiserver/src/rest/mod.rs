@@ -1,7 +1,7 @@
 //! From an HTTP request to a verb on a resource and back.
 //!
 //! The path of a request: [`pipeline`] (panic guard, authentication, limits, routing, authorization) → the verb:
-//! [`read`] (get, list), [`watch`], [`create`], [`update`] (update and the four patches), [`delete`], [`special`]
+//! [`read`] (get, list), [`watch`], [`create`], [`update`] (update and the four patches), [`delete`], [`eviction`], [`special`]
 //! (reviews, tokens, scale) → [`answer`] (shape, encoding, warnings). [`documents`] serves everything that is not a resource.
 //!
 //! Invariants:
@@ -15,6 +15,7 @@ mod create;
 mod decode;
 mod delete;
 mod documents;
+mod eviction;
 mod filter;
 mod internal;
 mod media;

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, header, request::Parts};
 use super::{
     Api, Caller, ClientCertificate,
     answer::Answer,
-    body, documents,
+    body, documents, eviction,
     media::{self, Accept},
     options::Query,
     path::{self, ResourcePath, Target},
@@ -223,6 +223,10 @@ async fn dispatch(call: &mut Call, body: Body) -> Result<Answer, ApiError> {
         ("token", _) => {
             let body = body::read(&call.headers, body).await?;
             special::token(call, &body)
+        }
+        ("eviction", _) => {
+            let body = body::read(&call.headers, body).await?;
+            eviction::evict(call, &body).await
         }
         ("scale", _) => {
             let body = body::read(&call.headers, body).await?;

@@ -26,13 +26,14 @@ fn decoded(call: &Call, body: &Bytes) -> Result<Value, ApiError> {
     Ok(decoded.value)
 }
 
-/// The body of a subresource with a kind of its own.
-fn of_kind(call: &Call, body: &Bytes, version: &str, kind: &str) -> Result<Value, ApiError> {
+/// The body of a subresource with a kind of its own, in one of these versions.
+pub(super) fn of_kind(call: &Call, body: &Bytes, versions: &[&str], kind: &str) -> Result<Value, ApiError> {
     let mut value = decoded(call, body)?;
-    for (field, expected) in [("apiVersion", version), ("kind", kind)] {
+    for (field, accepted) in [("apiVersion", versions), ("kind", &[kind])] {
+        let expected = accepted.first().copied().unwrap_or_default();
         match value.get(field).and_then(Value::as_str).unwrap_or_default() {
             "" => value[field] = expected.into(),
-            sent if sent == expected => {}
+            sent if accepted.contains(&sent) => {}
             sent => {
                 return Err(ApiError::bad_request(format!(
                     "the {field} in the data ({sent}) does not match the expected {field} ({expected})"
@@ -55,7 +56,7 @@ pub(super) fn review(call: &mut Call, body: &Bytes) -> Result<Answer, ApiError> 
 /// `serviceaccounts/NAME/token`.
 pub(super) fn token(call: &mut Call, body: &Bytes) -> Result<Answer, ApiError> {
     let options = WriteOptions::read(&call.query, "CreateOptions", false)?;
-    let request = of_kind(call, body, "authentication.k8s.io/v1", "TokenRequest")?;
+    let request = of_kind(call, body, &["authentication.k8s.io/v1"], "TokenRequest")?;
     let account = served(&call.resource, &*call.stored()?);
     // A token is a credential: what a kubelet may ask for is narrower than what RBAC and the node authorizer can say.
     call.api.inner.auth.admit(&call.user, &call.attributes(), Some(&request), None)?;
@@ -98,7 +99,7 @@ pub(super) async fn scale(call: &mut Call, body: Bytes) -> Result<Answer, ApiErr
             object::set_meta(&mut wanted, "resourceVersion", "");
         }
     } else {
-        wanted = of_kind(call, &body, "autoscaling/v1", "Scale")?;
+        wanted = of_kind(call, &body, &["autoscaling/v1"], "Scale")?;
     }
     // The change itself is a merge patch of the object, with its validation, ownership and conflicts.
     let mut patch = json!({});

@@ -16,6 +16,7 @@ mod certificates;
 mod crds;
 mod discovery;
 mod events;
+mod evictions;
 mod garbage;
 mod kubectl_old_and_new;
 mod lists;

@@ -40,6 +40,7 @@ impl Strategy for Pdb {
                 }
             }
         }
+        check.one_of(object, "", "spec.unhealthyPodEvictionPolicy", &["AlwaysAllow", "IfHealthyBudget"]);
         if let Err(why) = LabelSelector::from_object(cells::at(object, "spec.selector")) {
             check.invalid("spec.selector", cells::at(object, "spec.selector").clone(), why);
         }
