@@ -46,6 +46,9 @@ pub enum ConnectError {
 pub struct Connection {
     /// The client.
     pub client: Client,
+    /// The same, but one that takes 429 and 503 for answers where `client` tries again for minutes: to be refused by a
+    /// `PodDisruptionBudget`, say.
+    pub once: Client,
     /// The API server's URL, as this process uses it.
     pub url: String,
     /// Its CA certificates as PEM, if the client trusts particular ones.
@@ -87,9 +90,13 @@ fn connection(mut config: Config) -> Result<Connection, ConnectError> {
     // In a pod the CA is a file, which the client reads again as it changes.
     let ca_pem = certificates.or_else(|| std::fs::read_to_string(config.root_cert_file.as_ref()?).ok());
     let default_namespace = config.default_namespace.clone();
-    let client = Client::try_from(config)
-        .map_err(|source| ConnectError::Client { url: url.clone(), source: Box::new(source) })?;
-    Ok(Connection { client, url, ca_pem, default_namespace })
+    let client = |config| {
+        Client::try_from(config).map_err(|source| ConnectError::Client { url: url.clone(), source: Box::new(source) })
+    };
+    let retrying = config.clone();
+    config.default_retry = false;
+    let (client, once) = (client(retrying)?, client(config)?);
+    Ok(Connection { client, once, url, ca_pem, default_namespace })
 }
 
 /// A certificate in PEM (RFC 7468).
@@ -98,29 +105,6 @@ fn pem(der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
-}
-
-/// An error of the client in one line for a log or a person: the API server's own words, else the whole chain, each cause
-/// once. The client's own Display repeats its sources and prints structures.
-pub fn explain(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return format!("{} ({})", status.message, if status.reason.is_empty() { "no reason" } else { &status.reason });
-    }
-    let mut parts: Vec<String> = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        // Drop what a wrapper repeats of its cause.
-        for part in &mut parts {
-            if let Some(own) = part.strip_suffix(&text) {
-                *part = own.trim_end_matches([' ', ':']).to_owned();
-            }
-        }
-        parts.push(text);
-        next = error.source();
-    }
-    parts.retain(|part| !part.is_empty());
-    parts.join(": ")
 }
 
 #[cfg(test)]

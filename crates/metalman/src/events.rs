@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::series::{Series, Step};
-use crate::{client::explain, metrics::Metrics};
+use crate::{explain::explain, metrics::Metrics};
 
 /// Events waiting to be written; beyond that they are dropped.
 const QUEUE: usize = 256;

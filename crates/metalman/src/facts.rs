@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    client::{Connection, explain},
+    client::Connection,
     config::ClusterOverrides,
+    explain::explain,
     health::Readiness,
     metrics::Metrics,
     watch::{Change, Follower, Selection},
@@ -180,7 +181,7 @@ impl FactFinder {
             };
             let info = map.as_ref().map(cluster::cluster_info);
             if let Some(Err(error)) = &info {
-                warn!(error = %with_source(error), "cluster-info is not usable");
+                warn!(error = explain(error), "cluster-info is not usable");
             }
             self.learn(|d| {
                 d.info = info.and_then(Result::ok);
@@ -278,10 +279,6 @@ impl FactFinder {
             }
         }
     }
-}
-
-fn with_source(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 #[cfg(test)]

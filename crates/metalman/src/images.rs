@@ -26,7 +26,7 @@ pub mod store;
 pub mod unpack;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, RwLock},
     time::Duration,
@@ -43,7 +43,7 @@ pub use self::{
 };
 use self::{
     follow::Slot,
-    key::{Key, of_firmware},
+    key::{Key, Name, Named, of_firmware},
     manifest::Architecture,
     registry::Trust,
     store::StoreError,
@@ -115,7 +115,7 @@ struct Shared {
     /// All images in memory by their digest.
     held: RwLock<BTreeMap<String, Arc<Image>>>,
     /// What the firmware of Machines last said it runs on, by their names.
-    announced: RwLock<BTreeMap<String, Architecture>>,
+    announced: RwLock<HashMap<String, Architecture>>,
     /// Somebody asked for what nobody pulls.
     wanted: Notify,
     /// Raised by each change of what is known.
@@ -148,9 +148,19 @@ impl Images {
 
     /// The image that the Machine names, as far as it is here. From memory.
     pub fn of(&self, machine: &Machine) -> ImageState {
-        let Some(key) = self.key(machine) else { return ImageState::NotYet(None) };
+        self.resolved(machine, self.announced(machine).unwrap_or_default())
+    }
+
+    /// [`Images::announce`] and [`Images::of`] in one, which a packet does thousands of times a second.
+    pub fn of_firmware(&self, machine: &Machine, firmware: netboot::Architecture) -> ImageState {
+        self.announce(machine, firmware);
+        self.resolved(machine, of_firmware(firmware))
+    }
+
+    fn resolved(&self, machine: &Machine, architecture: Architecture) -> ImageState {
+        let Some(name) = Name::of(machine, architecture) else { return ImageState::NotYet(None) };
         let slots = read(&self.shared.slots);
-        let slot = slots.get(&key);
+        let slot = slots.get(&name as &dyn Named);
         if let Some(image) = slot.and_then(|slot| slot.image.clone()) {
             return ImageState::Ready(image);
         }
@@ -159,32 +169,25 @@ impl Images {
             self.shared.wanted.notify_one();
         }
         // An image that is the only one serves every architecture.
-        let default = Key { architecture: Architecture::default(), ..key };
-        let only = slots.get(&default).filter(|slot| slot.record.as_ref().is_some_and(|record| record.only));
+        let default = Name { architecture: Architecture::default(), ..name };
+        let only =
+            slots.get(&default as &dyn Named).filter(|slot| slot.record.as_ref().is_some_and(|record| record.only));
         if let Some(image) = only.and_then(|slot| slot.image.clone()) {
             return ImageState::Ready(image);
         }
         ImageState::NotYet(slot.and_then(|slot| slot.failure.as_ref()).map(|failure| failure.text.clone()))
     }
 
-    /// An image by its digest, if it is here still: for boots that began with it.
-    pub fn by_digest(&self, digest: &str) -> Option<Arc<Image>> {
-        read(&self.shared.held).get(digest).cloned()
-    }
-
     /// Why the Machine's reference could not be resolved again, while what it resolved to before is served.
     pub fn stale(&self, machine: &Machine) -> Option<Arc<str>> {
         let slots = read(&self.shared.slots);
-        slots.get(&self.key(machine)?)?.failure.as_ref().map(|failure| failure.text.clone())
+        let name = Name::of(machine, self.announced(machine).unwrap_or_default())?;
+        slots.get(&name as &dyn Named)?.failure.as_ref().map(|failure| failure.text.clone())
     }
 
     /// Wakes after each change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
-    }
-
-    fn key(&self, machine: &Machine) -> Option<Key> {
-        Key::of(machine, self.announced(machine).unwrap_or_default())
     }
 
     fn announced(&self, machine: &Machine) -> Option<Architecture> {

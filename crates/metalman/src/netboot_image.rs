@@ -12,18 +12,17 @@ pub mod archive;
 pub mod build;
 pub mod content;
 pub mod credentials;
-mod digest;
 pub mod layout;
 pub mod lint;
 pub mod manifest;
 pub mod opened;
 pub mod push;
 pub mod source;
+pub mod temporary;
 
 pub use self::{
     build::{BuildError, BuildOptions, Built, Compression, Platform, build},
     content::Content,
-    digest::Hashing,
     layout::{LayoutError, LayoutWriter},
     lint::{Finding, Severity, lint},
     opened::{OpenError, Opened, RegistryAccess},

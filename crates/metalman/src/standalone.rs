@@ -17,7 +17,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::client::{Connection, explain, from_kubeconfig};
+use crate::{
+    client::{Connection, from_kubeconfig},
+    explain::explain,
+};
 
 /// How long the server may take to finish what it has under way.
 const PATIENCE: Duration = Duration::from_secs(10);

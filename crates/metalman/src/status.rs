@@ -3,6 +3,8 @@
 //! Invariants: read, change, patch with the `resourceVersion` that was read, again on conflict, a bounded number of times;
 //! nothing is sent when nothing changed; fields that this version does not know survive, as only the difference is sent.
 
+mod findings;
+
 use std::{sync::Arc, time::Duration};
 
 use kube::{
@@ -13,6 +15,7 @@ use metalman_core::api::{API_VERSION, Machine, MachineStatus};
 use serde_json::{Map, Value, json};
 use tracing::debug;
 
+pub use self::findings::PAUSE;
 use crate::{election::Term, metrics::Metrics};
 
 /// Tries before a conflict is given back; whoever wanted the change decides again then, from what is there now.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::{client::explain, metrics::Metrics};
+use crate::{explain::explain, jitter::jittered, metrics::Metrics};
 
 /// Objects a page: what the server can send without holding much in memory.
 const PAGE: u32 = 500;
@@ -119,7 +119,7 @@ where
                     version = next;
                     let why = self.broke(&broken);
                     failed(&why);
-                    let pause = jittered(self.pause);
+                    let pause = jittered(self.pause, 50);
                     warn!(
                         resource = self.resource,
                         error = why,
@@ -195,7 +195,7 @@ where
         }
         if begun.elapsed() < Duration::from_secs(1) {
             // A server that ends each watch at once must not be asked in a tight loop.
-            tokio::time::sleep(jittered(self.pause)).await;
+            tokio::time::sleep(jittered(self.pause, 50)).await;
         }
         Ok(version)
     }
@@ -219,12 +219,6 @@ where
             }
         }
     }
-}
-
-/// Between half of the pause and all of it: replicas that lost the same API server must not all come back at once.
-fn jittered(pause: Duration) -> Duration {
-    let permille = u32::try_from(uuid::Uuid::new_v4().as_u128() % 501).unwrap_or(0);
-    pause * (500 + permille) / 1000
 }
 
 #[cfg(test)]

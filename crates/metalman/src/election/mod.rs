@@ -10,6 +10,10 @@
 //! - A term that ends is over for its holder at once: [`Term::is_valid`] compares clocks and needs no task to wake up.
 
 pub mod decide;
+mod lead;
 mod run;
 
-pub use self::run::{Election, Leadership, Term, boot_time, new_identity};
+pub use self::{
+    lead::while_leading,
+    run::{Election, Leadership, Term, boot_time, new_identity},
+};

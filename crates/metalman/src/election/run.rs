@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use super::decide::{Action, Answer, Elector, Record, Stored, Tick};
-use crate::config::ElectionConfig;
+use crate::{config::ElectionConfig, explain::explain};
 
 /// Field manager of every write.
 const MANAGER: &str = "metalman";
@@ -67,7 +67,7 @@ impl Term {
         self.valid_until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.valid_until.store(0, Ordering::SeqCst);
         self.ended.cancel();
         self.work.close();
@@ -224,7 +224,7 @@ impl Election {
             }
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => Answer::Conflict,
             Ok(Err(error)) => {
-                warn!(lease = %self.lease_name, error = %crate::client::explain(&error), "the lease cannot be read or written");
+                warn!(lease = %self.lease_name, error = explain(&error), "the lease cannot be read or written");
                 Answer::Unknown
             }
             Err(_) => {

@@ -10,6 +10,7 @@ fn connection() -> Connection {
     });
     Connection {
         client: Client::new(service, "default"),
+        once: Client::new(service, "default"),
         url: "https://10.96.0.1".into(),
         ca_pem: None,
         default_namespace: "default".into(),

@@ -3,7 +3,11 @@
 //! Invariant: a [`Digest`] holds only a registered algorithm and its exact number of lowercase hex digits, so it is safe as
 //! part of a file name or URL.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Write},
+    str::FromStr,
+};
 
 use aws_lc_rs::digest::{Context, SHA256, SHA512};
 use metalman_core::netboot::hex;
@@ -56,6 +60,11 @@ impl Digest {
         let mut hasher = Hasher::new(Algorithm::Sha256);
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The digest that a SHA-256 sum is.
+    pub fn of_sha256(sum: [u8; 32]) -> Self {
+        Self { algorithm: Algorithm::Sha256, hex: hex(&sum) }
     }
 
     /// Its algorithm.
@@ -147,10 +156,46 @@ impl Hasher {
     }
 }
 
+/// A writer that hashes and counts what passes to the writer inside: its SHA-256 sum, and its size.
+pub struct Hashing<W> {
+    inner: W,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<W: Write> Hashing<W> {
+    /// Around a writer.
+    pub fn new(inner: W) -> Self {
+        Self { inner, hasher: Hasher::new(Algorithm::Sha256), size: 0 }
+    }
+
+    /// The writer inside, the sum, and the size in bytes of what passed.
+    pub fn finish(self) -> (W, [u8; 32], u64) {
+        (self.inner, sum(&self.hasher.context.finish()), self.size)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..taken]);
+        self.size += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 /// SHA-256 of some bytes, raw.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    sum(&aws_lc_rs::digest::digest(&SHA256, bytes))
+}
+
+fn sum(sha256: &aws_lc_rs::digest::Digest) -> [u8; 32] {
     let mut sum = [0; 32];
-    sum.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref());
+    sum.copy_from_slice(sha256.as_ref());
     sum
 }
 

@@ -26,13 +26,15 @@ use super::{
     store::{Record, Store, StoreError},
     write,
 };
-use crate::{health::Readiness, inventory::SharedInventory, metrics::Metrics};
+use crate::{health::Readiness, inventory::SharedInventory, jitter::jittered, metrics::Metrics};
 
 /// The check in `/readyz`: what is on disk is loaded, and what this site's Machines name was tried once.
 pub const LOADED: &str = "images-loaded";
 
 /// First and longest pause after a failure.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
+/// How much of a pause is certain, in percent.
+const JITTER: u32 = 90;
 /// How often the cache is looked through.
 const COLLECT: Duration = Duration::from_mins(10);
 /// Changes of the inventory that come together are looked at together.
@@ -267,7 +269,7 @@ impl Follower {
                 hold(&self.images, &pulled.image);
                 self.records.insert(key.clone(), pulled.record.clone());
                 (slot.record, slot.image, slot.failure) = (Some(pulled.record), Some(pulled.image), None);
-                slot.due = self.settings.refresh_of(key).map(|pause| Instant::now() + jittered(pause));
+                slot.due = self.settings.refresh_of(key).map(|pause| Instant::now() + jittered(pause, JITTER));
             }
             Err(error) => {
                 metrics.failed(error.class());
@@ -277,7 +279,7 @@ impl Follower {
                     self.collect_at = Instant::now();
                 }
                 let count = slot.failure.as_ref().map_or(1, |failure| failure.count.saturating_add(1));
-                let pause = jittered(PAUSES.0.saturating_mul(2_u32.saturating_pow(count - 1)).min(PAUSES.1));
+                let pause = jittered(PAUSES.0.saturating_mul(2_u32.saturating_pow(count - 1)).min(PAUSES.1), JITTER);
                 warn!(
                     image = key.reference,
                     error = text,
@@ -431,15 +433,9 @@ async fn pull(
 }
 
 fn held(images: &Images, digest: &Digest) -> Option<Arc<Image>> {
-    images.by_digest(&digest.to_string())
+    read(&images.shared.held).get(&digest.to_string()).cloned()
 }
 
 fn hold(images: &Images, image: &Arc<Image>) {
     write(&images.shared.held).insert(image.digest.clone(), image.clone());
-}
-
-/// Between nine tenths of the pause and all of it: replicas and references must not all ask at once.
-fn jittered(pause: Duration) -> Duration {
-    let permille = u32::try_from(uuid::Uuid::new_v4().as_u128() % 101).unwrap_or(0);
-    pause * (900 + permille) / 1000
 }

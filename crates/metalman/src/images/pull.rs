@@ -25,7 +25,7 @@ use super::{
     store::{Record, Store, StoreError, Workspace},
     unpack::{Limits, UnpackError, Unpacker},
 };
-use crate::config::LayoutRoot;
+use crate::{config::LayoutRoot, explain::explain};
 
 /// Pulls from one registry at once: enough to fill a line, and its other users are served too.
 const AT_ONCE_EACH: usize = 3;
@@ -143,19 +143,7 @@ impl PullError {
     /// All of it on one line.
     pub(super) fn explain(&self) -> String {
         const LONGEST: usize = 1000;
-        let mut text = String::new();
-        let mut next: Option<&dyn std::error::Error> = Some(self);
-        while let Some(error) = next {
-            let own = error.to_string();
-            // The HTTP client repeats its sources in what wraps them.
-            if !text.contains(&own) {
-                if !text.is_empty() {
-                    text += ": ";
-                }
-                text += &own;
-            }
-            next = error.source();
-        }
+        let mut text = explain(self);
         if self.is_full() {
             text += "; make room in the image cache, or lower --cache-max-size";
         }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde::Deserialize;
 
 use super::{reference::RegistryReference, registry::Credentials};
-use crate::client::explain;
+use crate::explain::explain;
 
 const CONFIG_JSON: &str = ".dockerconfigjson";
 const CONFIG: &str = ".dockercfg";

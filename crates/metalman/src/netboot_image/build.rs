@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
-    Hashing,
     archive::{self, ArchiveError},
     layout::{BlobWriter, LayoutError, LayoutWriter},
     manifest::{CONFIG, Config, Descriptor, History, MANIFEST, Manifest, RootFs, RunConfig},
     source::Source,
 };
+use crate::images::digest::{Digest, Hashing};
 
 /// Fixed, as another level is another digest.
 const GZIP_LEVEL: u32 = 6;
@@ -162,6 +162,7 @@ fn write_layer(
         ArchiveError::Write(error) => BuildError::Layer(error),
     })?;
     let (encoder, diff_id, _) = tar.finish();
+    let diff_id = Digest::of_sha256(diff_id).to_string();
     let blob = encoder.finish().map_err(BuildError::Layer)?;
     Ok((blob.finish(options.compression.media_type())?, diff_id))
 }

@@ -13,10 +13,8 @@ use metalman_core::{
     template::LARGEST,
 };
 
-use super::{
-    Hashing,
-    source::{Entry, Source, SourceError},
-};
+use super::source::{Entry, Source, SourceError};
+use crate::images::digest::Hashing;
 
 /// What is kept of each file: enough for the headers of programs.
 const HEAD: usize = 4096;
@@ -107,7 +105,7 @@ impl Kept {
     pub fn keep(&mut self, content: &mut dyn Read) -> io::Result<FileInfo> {
         let mut hashing = Hashing::new(Head { bytes: Vec::new(), room: LARGEST + 1 });
         io::copy(content, &mut hashing)?;
-        let (head, sha256, size) = hashing.finish_raw();
+        let (head, sha256, size) = hashing.finish();
         let mut head = head.bytes;
         if head.len() > LARGEST || self.bytes + head.len() > MOST_KEPT {
             head.truncate(HEAD);

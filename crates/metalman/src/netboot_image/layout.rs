@@ -13,10 +13,8 @@ use std::{
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{
-    Hashing,
-    manifest::{Descriptor, INDEX, REF_NAME},
-};
+use super::manifest::{Descriptor, INDEX, REF_NAME};
+use crate::images::digest::{Digest, Hashing};
 
 const MARKER: &str = "oci-layout";
 const VERSION: &str = "1.0.0";
@@ -186,17 +184,17 @@ impl BlobWriter {
     /// Puts the blob in place, and describes it.
     pub fn finish(mut self, media_type: &str) -> Result<Descriptor, LayoutError> {
         let Some(out) = self.out.take() else { unreachable!("a blob is finished once") };
-        let (file, digest, size) = out.finish();
+        let (file, sha256, size) = out.finish();
         let file = file.into_inner().map_err(|error| failed("write", &self.incoming)(error.into_error()))?;
         file.sync_all().map_err(failed("write", &self.incoming))?;
-        let name = digest.strip_prefix("sha256:").unwrap_or(&digest);
-        let path = self.blobs.join(name);
+        let digest = Digest::of_sha256(sha256);
+        let path = self.blobs.join(digest.hex());
         // Also over one of that name: it may be what a full disk left of it.
         fs::rename(&self.incoming, &path).map_err(failed("write", &path))?;
         sync_folder(&self.blobs)?;
         Ok(Descriptor {
             media_type: media_type.to_owned(),
-            digest,
+            digest: digest.to_string(),
             size,
             annotations: std::collections::BTreeMap::new(),
         })

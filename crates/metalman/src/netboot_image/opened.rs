@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -17,6 +17,7 @@ use super::{
     Content,
     content::Kept,
     credentials::{self, CredentialsError},
+    temporary::{Temporary, TemporaryError},
 };
 use crate::{
     config::LayoutRoot,
@@ -76,14 +77,8 @@ pub enum OpenError {
         got: Digest,
     },
     /// The temporary folder.
-    #[error("{} cannot be used", path.display())]
-    Temporary {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Temporary(#[from] TemporaryError),
 }
 
 impl From<RegistryError> for OpenError {
@@ -161,7 +156,7 @@ impl Opened {
         };
         let resolved = source.resolve(architecture).await?;
         let folder = Temporary::new()?;
-        let config = source.config(&resolved.manifest.config, &folder.0.join("config")).await?;
+        let config = source.config(&resolved.manifest.config, &folder.path().join("config")).await?;
         let diff_ids = manifest::diff_ids(&config, &resolved.manifest)?;
         Ok(Self {
             source,
@@ -181,10 +176,10 @@ impl Opened {
         let mut unpacker = Unpacker::new(Limits::default());
         let mut keeping = Keeping::default();
         for (layer, diff_id) in self.manifest.layers.iter().zip(&self.diff_ids) {
-            let path = self.folder.0.join("layer");
+            let path = self.folder.path().join("layer");
             self.source.fetch("layer", layer, &path, &ImageMetrics::default()).await?;
             let file = fs::File::open(&path);
-            let file = file.map_err(|source| OpenError::Temporary { path: path.clone(), source })?;
+            let file = file.map_err(|source| TemporaryError { path: path.clone(), source })?;
             // This is a command of one task: nobody waits for this thread meanwhile.
             let got = unpacker.layer(io::BufReader::new(file), diff_id.algorithm(), &mut keeping);
             let got = got.map_err(|source| OpenError::Unpack { digest: layer.digest.clone(), source })?;
@@ -221,28 +216,5 @@ impl Sink for Keeping {
     fn store(&mut self, content: &mut dyn Read) -> io::Result<Stored> {
         let info = self.0.keep(content)?;
         Ok(Stored { sha256: info.sha256, size: info.size })
-    }
-}
-
-/// A folder that goes with its owner.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new() -> Result<Self, OpenError> {
-        let path = std::env::temp_dir().join(format!("metalman-image-{}", uuid::Uuid::new_v4()));
-        make(&path).map_err(|source| OpenError::Temporary { path: path.clone(), source })?;
-        Ok(Self(path))
-    }
-}
-
-/// For nobody else: an image may be from a private registry.
-fn make(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -11,7 +11,7 @@ use metalman_core::netboot::{FileIndex, hex};
 
 use super::{StoreError, failed};
 use crate::images::{
-    digest::{Algorithm, Hasher, parse_sha256},
+    digest::Hashing,
     unpack::{Sink, Stored},
 };
 
@@ -31,9 +31,7 @@ impl Contents {
 impl Sink for Contents {
     fn store(&mut self, content: &mut dyn Read) -> io::Result<Stored> {
         let being_written = self.dir.join("part");
-        let mut file = File::create(&being_written)?;
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        let mut size = 0;
+        let mut file = Hashing::new(File::create(&being_written)?);
         loop {
             let n = match content.read(&mut self.buffer) {
                 Ok(0) => break,
@@ -41,13 +39,10 @@ impl Sink for Contents {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            hasher.update(&self.buffer[..n]);
             file.write_all(&self.buffer[..n])?;
-            size += n as u64;
         }
-        let digest = hasher.finish();
-        fs::rename(&being_written, self.dir.join(digest.hex()))?;
-        let sha256 = parse_sha256(digest.hex()).ok_or(io::ErrorKind::InvalidData)?;
+        let (_, sha256, size) = file.finish();
+        fs::rename(&being_written, self.dir.join(hex(&sha256)))?;
         Ok(Stored { sha256, size })
     }
 }

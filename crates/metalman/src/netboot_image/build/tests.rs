@@ -118,12 +118,7 @@ fn documents_describe_the_layer() {
         let packed = blob(layout, &built.layer.digest);
         assert_eq!(built.layer.size, packed.len() as u64);
         let tar = unpack(compression, &packed);
-        let (_, diff_id, _) = {
-            let mut hashing = Hashing::new(io::sink());
-            hashing.write_all(&tar).unwrap();
-            hashing.finish()
-        };
-        assert_eq!(config["rootfs"]["diff_ids"][0], diff_id);
+        assert_eq!(config["rootfs"]["diff_ids"][0], Digest::sha256(&tar).to_string());
         let mut entries = Vec::new();
         for entry in tar::Archive::new(tar.as_slice()).entries().unwrap() {
             let mut entry = entry.unwrap();
