@@ -119,6 +119,9 @@ impl Responder {
             Decision::Reply(reply) => {
                 if let (Some(image), Some(architecture), Some(mac)) = (&image, reply.architecture, message.mac()) {
                     self.boot.sessions.began(mac, Some(architecture), image);
+                    if let (Some((machine, _)), Some(client)) = (served, BootClient::of(&message)) {
+                        self.boot.asked(machine, mac, client, architecture);
+                    }
                 }
                 if let Some((machine, _)) = served {
                     let kind = reply.message.message_type().map_or("other", |kind| kind.as_str());
@@ -148,10 +151,12 @@ impl Responder {
     /// The image that the sender, if it is going to boot, is offered files of.
     fn image(&self, machine: &Arc<Machine>, message: &Message) -> Option<Arc<Image>> {
         let client = BootClient::of(message)?;
-        if let Some(architecture) = client.architecture(message) {
-            self.boot.images.announce(machine, architecture);
-        }
-        let current = match self.boot.images.of(machine) {
+        let images = &self.boot.images;
+        let state = match client.architecture(message) {
+            Some(firmware) => images.of_firmware(machine, firmware),
+            None => images.of(machine),
+        };
+        let current = match state {
             ImageState::Ready(image) => Some(image),
             ImageState::NotYet(_) => None,
         };

@@ -3,6 +3,10 @@
 //! Role: the only unsafe code of the DHCP server. No safe wrapper at hand carries a control message for each datagram of a
 //! batch, which is what a server on several addresses needs.
 //!
+//! Decision: where the socket has `UDP_GRO`, what a relay sends in a row arrives as one message, which the kernel neither cuts
+//! apart nor wakes anybody for piece by piece; it is cut here, where that costs nothing. The other way around, `UDP_SEGMENT`
+//! sends what goes to one relay as one message.
+//!
 //! Invariants: buffers are made once and reused; nothing here blocks; a datagram that cannot be sent costs only itself.
 
 #![allow(unsafe_code)]
@@ -21,8 +25,14 @@ use std::{
 
 use metalman_core::api::MacAddr;
 
-/// Datagrams in one call.
+/// Datagrams that are answered together, and the most that the kernel cuts one message into (`UDP_MAX_SEGMENTS` of every Linux
+/// that can at all).
 pub(super) const BATCH: usize = 64;
+/// Messages received in one call, each of them a datagram or a row of them.
+const MESSAGES: usize = 32;
+/// Room for a message: the longest there is. A little more than a power of two, so that the beginnings of all, which is what
+/// mostly is used, do not meet in one set of a processor's cache.
+const MESSAGE: usize = 65_536 + 5 * 64;
 /// Longest payload taken whole; a DHCP message that needs more than an Ethernet frame is rare, and longer than this none is.
 const PAYLOAD: usize = 4096;
 /// Room for the control messages of one datagram.
@@ -48,6 +58,8 @@ pub(super) struct Received<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Meta {
     length: usize,
+    /// The length of each datagram in it but the last, which may be shorter.
+    segment: usize,
     truncated: bool,
     from: SocketAddrV4,
     to: Ipv4Addr,
@@ -71,30 +83,30 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new() -> Self {
         Self {
-            payloads: vec![0; BATCH * PAYLOAD],
-            controls: vec![Control([0; CONTROL]); BATCH],
-            metas: Vec::with_capacity(BATCH),
+            payloads: vec![0; MESSAGES * MESSAGE],
+            controls: vec![Control([0; CONTROL]); MESSAGES],
+            metas: Vec::with_capacity(MESSAGES),
             overflow: None,
         }
     }
 
-    /// Takes what waits, at most [`BATCH`], and returns how many; fails with `WouldBlock` when there is nothing.
-    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Takes what waits; fails with `WouldBlock` when there is nothing. Says whether there may be more.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         self.metas.clear();
         self.overflow = None;
         // SAFETY: all of these are C structures of integers and pointers, for which zero is a value.
         let (mut names, mut pieces, mut headers) = unsafe {
             (
-                mem::zeroed::<[libc::sockaddr_in; BATCH]>(),
-                mem::zeroed::<[libc::iovec; BATCH]>(),
-                mem::zeroed::<[libc::mmsghdr; BATCH]>(),
+                mem::zeroed::<[libc::sockaddr_in; MESSAGES]>(),
+                mem::zeroed::<[libc::iovec; MESSAGES]>(),
+                mem::zeroed::<[libc::mmsghdr; MESSAGES]>(),
             )
         };
-        let buffers = self.payloads.as_chunks_mut::<PAYLOAD>().0.iter_mut().zip(&mut self.controls);
+        let buffers = self.payloads.as_chunks_mut::<MESSAGE>().0.iter_mut().zip(&mut self.controls);
         for ((header, (name, piece)), (payload, control)) in
             headers.iter_mut().zip(names.iter_mut().zip(&mut pieces)).zip(buffers)
         {
-            *piece = libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: PAYLOAD };
+            *piece = libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: MESSAGE };
             header.msg_hdr.msg_name = ptr::from_mut(name).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
             header.msg_hdr.msg_iov = piece;
@@ -108,7 +120,7 @@ impl Inbox {
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 headers.as_mut_ptr(),
-                BATCH as libc::c_uint,
+                MESSAGES as libc::c_uint,
                 libc::MSG_DONTWAIT as _,
                 ptr::null_mut(),
             )
@@ -119,6 +131,7 @@ impl Inbox {
                 SocketAddrV4::new(Ipv4Addr::from_bits(u32::from_be(name.sin_addr.s_addr)), u16::from_be(name.sin_port));
             let mut meta = Meta {
                 length: header.msg_len as usize,
+                segment: header.msg_len as usize,
                 truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
                 from,
                 to: Ipv4Addr::UNSPECIFIED,
@@ -128,18 +141,24 @@ impl Inbox {
             self.overflow = read_control(&header.msg_hdr, &mut meta).or(self.overflow);
             self.metas.push(meta);
         }
-        Ok(count)
+        Ok(count == MESSAGES)
     }
 
-    /// What the last [`Inbox::receive`] took.
+    /// What the last [`Inbox::receive`] took, in the order in which it came.
     pub(super) fn received(&self) -> impl Iterator<Item = Received<'_>> {
-        self.metas.iter().zip(self.payloads.as_chunks::<PAYLOAD>().0).map(|(meta, payload)| Received {
-            payload: &payload[..meta.length.min(PAYLOAD)],
-            truncated: meta.truncated,
-            from: meta.from,
-            to: meta.to,
-            local: meta.local,
-            interface: meta.interface,
+        let messages = self.metas.iter().zip(self.payloads.as_chunks::<MESSAGE>().0);
+        messages.flat_map(|(meta, message)| {
+            let message = &message[..meta.length.min(MESSAGE)];
+            // An empty datagram is one too.
+            let empty = message.is_empty().then_some(message);
+            empty.into_iter().chain(message.chunks(meta.segment.max(1))).map(|payload| Received {
+                payload: &payload[..payload.len().min(PAYLOAD)],
+                truncated: meta.truncated || payload.len() > PAYLOAD,
+                from: meta.from,
+                to: meta.to,
+                local: meta.local,
+                interface: meta.interface,
+            })
         })
     }
 
@@ -165,6 +184,10 @@ fn read_control(header: &libc::msghdr, meta: &mut Meta) -> Option<u32> {
                     meta.to = Ipv4Addr::from_bits(u32::from_be(info.ipi_addr.s_addr));
                     meta.local = Ipv4Addr::from_bits(u32::from_be(info.ipi_spec_dst.s_addr));
                     meta.interface = u32::try_from(info.ipi_ifindex).unwrap_or(0);
+                }
+                (libc::SOL_UDP, libc::UDP_GRO) if holds(size_of::<libc::c_int>()) => {
+                    let segment = ptr::read_unaligned(data.cast::<libc::c_int>());
+                    meta.segment = usize::try_from(segment).unwrap_or(0);
                 }
                 (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) if holds(size_of::<u32>()) => {
                     overflow = Some(ptr::read_unaligned(data.cast::<u32>()));

@@ -132,6 +132,8 @@ fn listen(at: SocketAddrV4, interface: Option<&str>, shared: bool) -> io::Result
     setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
     // Since Linux 2.6.33; without it only a metric stays at zero.
     let _ = setsockopt(&socket, sockopt::RxqOvfl, &1);
+    // Since Linux 5.0; without it each datagram is a message of its own.
+    let _ = setsockopt(&socket, sockopt::UdpGroSegment, &true);
     socket.bind(&SocketAddr::V4(at).into())?;
     Ok(socket)
 }

@@ -29,7 +29,7 @@ use crate::election::Leadership;
 const LOOK: Duration = Duration::from_secs(1);
 /// What is told of an interface with which nothing is wrong.
 const SERVED: &str = "served";
-/// Batches taken from one socket before the next has its turn.
+/// Calls that receive from one socket before the next has its turn.
 const TURN: usize = 4;
 
 /// The thread's state.
@@ -147,46 +147,48 @@ impl Worker {
                 Some(n) => self.interfaces[n].source.as_mut(),
             };
             let Some(source) = source else { return };
-            let count = match self.inbox.receive(source.socket.as_fd()) {
-                Ok(count) => count,
+            let more = match self.inbox.receive(source.socket.as_fd()) {
+                Ok(more) => more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return self.broke(which, &error),
             };
             if let Some(overflow) = self.inbox.overflow() {
-                let more = overflow.wrapping_sub(std::mem::replace(&mut source.overflow, overflow));
-                self.responder.boot.metrics.dhcp.overflowed(more);
+                let dropped = overflow.wrapping_sub(std::mem::replace(&mut source.overflow, overflow));
+                self.responder.boot.metrics.dhcp.overflowed(dropped);
             }
             self.answer(which.is_none());
-            if count < BATCH {
+            if !more {
                 return;
             }
         }
     }
 
-    /// Answers the batch in the inbox.
+    /// Answers what is in the inbox, batch by batch: the inventory is not held while replies are sent.
     fn answer(&mut self, wide: bool) {
-        // The clone ends the borrow of the responder, which answering changes.
-        let shared = self.responder.boot.inventory.clone();
-        {
-            let inventory = shared.read();
-            let leads = !self.interfaces.is_empty() && self.leadership.borrow().leads();
-            let now = Now { inventory: &inventory, nics: &self.nics, leads, wide };
-            for datagram in self.inbox.received() {
-                self.responder.answer(&datagram, &now, &mut self.out);
+        // The clones end the borrows of the responder, which answering changes.
+        let (shared, metrics) = (self.responder.boot.inventory.clone(), self.responder.boot.metrics.clone());
+        let leads = !self.interfaces.is_empty() && self.leadership.borrow().leads();
+        let mut datagrams = self.inbox.received().peekable();
+        while datagrams.peek().is_some() {
+            {
+                let inventory = shared.read();
+                let now = Now { inventory: &inventory, nics: &self.nics, leads, wide };
+                for datagram in datagrams.by_ref().take(BATCH) {
+                    self.responder.answer(&datagram, &now, &mut self.out);
+                }
             }
-        }
-        let metrics = self.responder.boot.metrics.clone();
-        let told = &mut self.told;
-        let mut failed = |error: &io::Error| {
-            metrics.dhcp.send_error();
-            if told.spend() {
-                warn!(%error, "a DHCP reply cannot be sent");
+            let told = &mut self.told;
+            let mut failed = |error: &io::Error| {
+                metrics.dhcp.send_error();
+                if told.spend() {
+                    warn!(%error, "a DHCP reply cannot be sent");
+                }
+            };
+            self.out.udp.flush(self.wide.socket.as_fd(), &mut failed);
+            if let Some(packets) = &self.packets {
+                self.out.link.flush(packets.as_fd(), &mut failed);
             }
-        };
-        self.out.udp.flush(self.wide.socket.as_fd(), &mut failed);
-        if let Some(packets) = &self.packets {
-            self.out.link.flush(packets.as_fd(), &mut failed);
         }
     }
 
