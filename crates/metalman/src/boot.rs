@@ -4,8 +4,9 @@
 //! Invariants: everything comes from memory and local disk; a boot that began with one digest of a tag ends with it; one
 //! Machine's broken template costs nobody else anything.
 
+mod journal;
 mod metrics;
-mod problems;
+pub mod problems;
 mod renders;
 mod sessions;
 mod templates;
@@ -16,8 +17,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use metalman_core::{
     agent_config::Site,
-    api::{Machine, lease::Lease},
+    api::{MacAddr, Machine, lease::Lease},
     bootfile::{self, Plan},
+    dhcp::BootClient,
+    lifecycle::timeline::Step,
     netboot::Architecture,
     template::{Data, Request},
 };
@@ -25,8 +28,9 @@ use tokio::sync::watch;
 use tracing::info;
 
 pub use self::{
+    journal::{Entry, Journal, JournalWriter, Unwritten},
     metrics::BootMetrics,
-    problems::{ProblemWriter, Problems},
+    problems::Problems,
     sessions::Sessions,
     user_data::UserData,
 };
@@ -56,6 +60,8 @@ pub struct Boot {
     pub serve_url: Arc<str>,
     /// Tells of what failed.
     pub problems: Arc<Problems>,
+    /// Writes down how far each boot is.
+    pub journal: Arc<Journal>,
     /// Events about Machines.
     pub events: Recorder,
     /// Counters.
@@ -145,6 +151,7 @@ impl Boot {
             facts,
             serve_url: serve_url.into(),
             events: problems.events.clone(),
+            journal: problems.journal.clone(),
             problems,
             metrics,
             templates: Arc::default(),
@@ -174,6 +181,19 @@ impl Boot {
         rendering.await.unwrap_or_else(|_| Err(BootError::Failed("rendering was interrupted".to_owned())))
     }
 
+    /// Firmware (or iPXE) on that NIC was offered something to boot, and [`Sessions::began`] knows.
+    pub fn asked(&self, machine: &Machine, mac: MacAddr, client: BootClient, architecture: Architecture) {
+        if self.sessions.asks(mac, client) {
+            let message = Some(format!("{mac}, {architecture}"));
+            self.journal.note(machine, Entry::Progress { step: Step::Dhcp, message });
+        }
+    }
+
+    /// The Machine at this address.
+    pub fn machine(&self, peer: IpAddr) -> Result<Arc<Machine>, BootError> {
+        self.machine_at(peer).map(|(machine, _)| machine)
+    }
+
     /// Whether that is the address of a served Machine.
     pub fn knows(&self, peer: IpAddr) -> bool {
         self.machine_at(peer).is_ok()
@@ -199,8 +219,20 @@ impl Boot {
         if made.is_ok() && self.sessions.is_first(found.lease.mac, path) {
             info!(machine = found.machine.name(), mac = %found.lease.mac, ip = %found.lease.ipv4, path, "boot file served");
         }
+        if let (Ok(_), What::Stored { image, path } | What::Template { image, path }) = (&made, &found.what) {
+            self.fetched(found, image, path);
+        }
         self.metrics.boot.asked(made.as_ref().map(|file| &file.origin));
         made
+    }
+
+    /// Writes down how far the boot is, when this file shows it.
+    fn fetched(&self, found: &Found, image: &Image, path: &str) {
+        if let Some(step) = bootfile::step(path, &image.metadata.boot_files)
+            && self.sessions.reaches(found.lease.mac, step)
+        {
+            self.journal.note(&found.machine, Entry::Progress { step, message: Some(path.to_owned()) });
+        }
     }
 
     fn decide(&self, peer: IpAddr, path: &str) -> Result<Found, BootError> {

@@ -1,5 +1,5 @@
 //! The HTTP servers: the boot server that machines fetch files from ([`server`], directly on hyper), and [`serve`] for the
-//! health port. Attestation and the other paths of the contract come later; they are unknown paths until then.
+//! health port. Reports of machines are taken in [`report`]. Attestation comes later; its paths are unknown until then.
 //!
 //! Invariants of the boot server: a request is answered from memory and local disk; whoever sends or reads slowly, opens
 //! connections and goes away, or asks for what there is not, costs the others nothing, and itself its connection.
@@ -10,10 +10,11 @@ mod date;
 mod metrics;
 mod peer;
 mod range;
+mod report;
 mod residency;
 mod respond;
 mod server;
-mod stream;
+mod socket;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Boot, Problems, UserData};
+use super::{Boot, Journal, Problems, UserData, problems};
 use crate::{
     events::Recorder,
     facts::{ClusterFacts, Fact, Source},
@@ -44,6 +47,8 @@ pub(crate) struct Fixture {
     sent: Sent,
     /// The Machine as the API server has it.
     stored: Arc<Mutex<Value>>,
+    /// Whether the API server refuses everything.
+    away: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
@@ -74,12 +79,14 @@ impl Fixture {
     /// Serves that Machine; nothing is under way, and its image is not here.
     pub(crate) fn new(machine: &Value) -> Self {
         let (sent, stored) = (Sent::default(), Arc::new(Mutex::new(machine.clone())));
-        let client = client(sent.clone(), stored.clone());
+        let away = Arc::<AtomicBool>::default();
+        let client = client(sent.clone(), stored.clone(), away.clone());
         let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
         let inventory = Arc::new(SharedInventory::new(Selection::NoSite));
         let user_data = Arc::new(UserData::new("unbounded-kube"));
         let (events, write_events) = Recorder::new(client.clone(), "test".into(), metrics.clone());
-        let (problems, writer) = Problems::new(events, metrics.clone());
+        let (journal, writing) = Journal::new(metrics.clone());
+        let problems = Problems::new(events, journal, metrics.clone());
         let fact = |value: &str| Fact { value: value.to_owned(), source: Source::Flag };
         let (_, facts) = watch::channel(ClusterFacts {
             apiserver_url: fact("https://api.test:6443"),
@@ -91,8 +98,9 @@ impl Fixture {
         let problems = Arc::new(problems);
         let boot = Boot::new(inventory, images, user_data, facts, "http://boot.test:8880", problems, metrics.clone());
         tokio::spawn(write_events(stop.clone()));
-        tokio::spawn(writer.run(StatusWriter::new(client, metrics), boot.sessions.clone(), stop.clone()));
-        let fixture = Self { boot, sent, stored, stop };
+        tokio::spawn(writing.run(StatusWriter::new(client, metrics), stop.clone()));
+        tokio::spawn(problems::run(boot.clone(), stop.clone()));
+        let fixture = Self { boot, sent, stored, away, stop };
         fixture.changed(machine);
         fixture
     }
@@ -109,15 +117,42 @@ impl Fixture {
         self.changed(&stored);
     }
 
+    /// Somebody changes the Machine at the API server.
+    pub(crate) fn mended(&self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.stored.lock().expect("not poisoned"));
+    }
+
     /// Its boot begins with that image.
     pub(crate) fn boots(&self, image: &Arc<Image>) {
         self.boot.sessions.began(MAC, Some(metalman_core::netboot::Architecture::X64Uefi), image);
     }
 
+    /// The API server refuses everything, or no longer does.
+    pub(crate) fn is_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// The Machine as the API server has it.
+    pub(crate) fn stored(&self) -> Machine {
+        let stored = self.stored.lock().expect("not poisoned").clone();
+        serde_json::from_value(stored).expect("a Machine")
+    }
+
+    /// The same, also once the fixture is gone.
+    pub(crate) fn shared(&self) -> Arc<Mutex<Value>> {
+        self.stored.clone()
+    }
+
     /// The Machine's `status.message` at the API server.
     pub(crate) fn message(&self) -> Option<String> {
-        let stored = self.stored.lock().expect("not poisoned");
-        stored["status"]["message"].as_str().map(ToOwned::to_owned)
+        self.stored().status?.message
+    }
+
+    /// The steps of the Machine's boot at the API server, and what they say.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let boot = self.stored().status.and_then(|status| status.boot).unwrap_or_default();
+        let told = |message: Option<String>| message.map(|message| format!(": {message}")).unwrap_or_default();
+        boot.steps.into_iter().map(|step| step.name + &told(step.message)).collect()
     }
 
     /// Bodies of what was sent with that method to paths that contain the word.
@@ -139,24 +174,30 @@ impl Fixture {
     }
 }
 
-/// Answers reads of the Machine and merges patches of its message; takes everything else.
-fn client(sent: Sent, stored: Arc<Mutex<Value>>) -> Client {
+/// Answers reads of the Machine and merges patches into it; takes everything else.
+fn client(sent: Sent, stored: Arc<Mutex<Value>>, away: Arc<AtomicBool>) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (sent, stored) = (sent.clone(), stored.clone());
+        let (sent, stored, away) = (sent.clone(), stored.clone(), away.clone());
         async move {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let body = request.into_body().collect_bytes().await.unwrap_or_default();
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if away.load(Ordering::SeqCst) {
+                let status =
+                    json!({ "kind": "Status", "status": "Failure", "reason": "Away", "message": "", "code": 500 });
+                let answer = Response::builder().status(500).body(Body::from(status.to_string().into_bytes()));
+                return Ok::<_, Infallible>(answer.expect("a response"));
+            }
             sent.lock().expect("not poisoned").push((method.clone(), path.clone(), body.clone()));
             let mut answer = body.clone();
             if path.contains("/machines/") {
                 let mut stored = stored.lock().expect("not poisoned");
-                if let Some(message) = body["status"].get("message") {
-                    stored["status"]["message"] = message.clone();
+                if method == Method::PATCH {
+                    json_patch::merge(&mut stored["status"], &body["status"]);
                 }
                 answer = stored.clone();
             }
-            Ok::<_, Infallible>(Response::new(Body::from(answer.to_string().into_bytes())))
+            Ok(Response::new(Body::from(answer.to_string().into_bytes())))
         }
     });
     Client::new(service, "default")

@@ -13,6 +13,7 @@ pub struct BootMetrics {
     files: Family<[(&'static str, &'static str); 1], Counter>,
     sessions: Gauge,
     dropped: Counter,
+    unwritten: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 impl BootMetrics {
@@ -21,6 +22,11 @@ impl BootMetrics {
         registry.register("boot_files", "Requests for boot files by what came of them", self.files.clone());
         registry.register("boot_sessions", "Boots under way", self.sessions.clone());
         registry.register("boot_problems_dropped", "Failures that were not told on a Machine", self.dropped.clone());
+        registry.register(
+            "boot_journal_dropped",
+            "What was seen of boots and not written, by the reason",
+            self.unwritten.clone(),
+        );
     }
 
     pub(super) fn asked(&self, outcome: Result<&Origin, &BootError>) {
@@ -37,6 +43,10 @@ impl BootMetrics {
 
     pub(super) fn problem_dropped(&self) {
         self.dropped.inc();
+    }
+
+    pub(super) fn unwritten(&self, reason: &'static str) {
+        self.unwritten.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Counts the boots under way, when somebody looks.

@@ -1,9 +1,9 @@
-//! Tells the operator which boot file could not be made, and takes it back once it can: on the Machine's `message` and in an
-//! Event.
+//! Tells the operator which boot file could not be made, and takes it back once it can: as the problem of the Machine's boot
+//! (`status.boot.problem`), and in an Event.
 //!
-//! Whichever replica was asked writes, as only it knows. Invariants: requests never wait for this; the same failure again is
-//! told at most once a minute, and what is told at all is bounded ([`QUEUE`], [`REMEMBERED`]); a message that somebody else
-//! wrote is never taken back.
+//! Whichever replica was asked tells, as only it knows. Invariants: requests never wait for this; the same failure again is
+//! told at most once a minute, and what is told at all is bounded ([`REMEMBERED`], and by the journal); a problem that
+//! somebody else told of is never taken back.
 
 use std::{
     collections::BTreeMap,
@@ -11,25 +11,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metalman_core::api::Machine;
-use tokio::sync::mpsc;
+use metalman_core::{api::Machine, inventory};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::Sessions;
+use super::{Boot, Entry, Journal};
 use crate::{
     events::{Kind, Recorder},
+    images::ImageState,
     metrics::Metrics,
-    status::{Outcome, StatusWriter},
 };
 
-/// Notes that wait for the API server at most.
-const QUEUE: usize = 256;
 /// Failures remembered at most, to tell each once.
 const REMEMBERED: usize = 4096;
 /// How long the same is not told again.
 const AGAIN: Duration = Duration::from_mins(1);
-/// How often it is looked whether a message could be taken back.
+/// How often it is looked whether a problem could be taken back.
 const RECHECK: Duration = Duration::from_secs(5);
 /// How often boots that are over are forgotten.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -51,6 +48,7 @@ pub(super) enum Subject<'a> {
 impl Subject<'_> {
     const USER_DATA: &'static str = "user-data: ";
     const IMAGE: &'static str = "netboot image ";
+    const IMAGE_DIGEST: &'static str = "netboot image sha256:";
 
     /// What a message about this begins with.
     fn prefix(&self) -> String {
@@ -66,9 +64,8 @@ impl Subject<'_> {
             Self::UserData => message.starts_with(Self::USER_DATA),
             Self::File { digest, .. } => {
                 message.starts_with(&self.prefix())
-                    || message
-                        .strip_prefix(Self::IMAGE)
-                        .is_some_and(|rest| rest.starts_with("sha256:") && !rest.starts_with(short(digest)))
+                    || (message.starts_with(Self::IMAGE_DIGEST)
+                        && !message.strip_prefix(Self::IMAGE).is_some_and(|rest| rest.starts_with(short(digest))))
             }
         }
     }
@@ -79,36 +76,20 @@ fn short(digest: &str) -> &str {
     digest.get(.."sha256:".len() + 12).unwrap_or(digest)
 }
 
-#[derive(Debug)]
-struct Note {
-    machine: Arc<Machine>,
-    /// What to say; none: the message that was there is out of date.
-    message: Option<String>,
-    /// The message to take back.
-    outdated: Option<String>,
-}
-
 /// Takes failures and successes.
 #[derive(Debug)]
 pub struct Problems {
-    queue: mpsc::Sender<Note>,
+    pub(super) journal: Arc<Journal>,
     /// When what was told, by Machine and subject.
     told: Mutex<BTreeMap<(String, String), (Instant, String)>>,
     pub(super) events: Recorder,
     metrics: Arc<Metrics>,
 }
 
-/// Writes what [`Problems`] takes.
-#[derive(Debug)]
-pub struct ProblemWriter {
-    queue: mpsc::Receiver<Note>,
-}
-
 impl Problems {
-    /// A pair of both.
-    pub fn new(events: Recorder, metrics: Arc<Metrics>) -> (Self, ProblemWriter) {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        (Self { queue: sender, told: Mutex::default(), events, metrics }, ProblemWriter { queue })
+    /// Tells by these.
+    pub fn new(events: Recorder, journal: Arc<Journal>, metrics: Arc<Metrics>) -> Self {
+        Self { journal, told: Mutex::default(), events, metrics }
     }
 
     /// It failed; `why` must hold no secret.
@@ -120,16 +101,21 @@ impl Problems {
         }
         warn!(machine = machine.name(), reason, why, "a boot file cannot be made");
         self.events.record(machine, Kind::Warning, reason, message.clone());
-        self.send(Note { machine: machine.clone(), message: Some(message), outdated: None });
+        self.journal.note(machine, Entry::Problem(message));
     }
 
     /// It works.
     pub(super) fn works(&self, machine: &Arc<Machine>, subject: Subject<'_>) {
-        // The Machine itself says what was told of it, also by another replica, and before a restart.
-        let Some(message) = machine.status.as_ref().and_then(|status| status.message.as_ref()) else { return };
-        if subject.settles(message) && self.is_news(machine.name(), String::new(), message, RECHECK, Instant::now()) {
+        if let Some(told) = told(machine).filter(|told| subject.settles(told)) {
+            self.solved(machine, told);
+        }
+    }
+
+    /// What was told of this Machine is out of date.
+    fn solved(&self, machine: &Arc<Machine>, told: &str) {
+        if self.is_news(machine.name(), String::new(), told, RECHECK, Instant::now()) {
             self.lock().retain(|(name, subject), _| name != machine.name() || subject.is_empty());
-            self.send(Note { machine: machine.clone(), message: None, outdated: Some(message.clone()) });
+            self.journal.note(machine, Entry::Solved(told.to_owned()));
         }
     }
 
@@ -153,44 +139,56 @@ impl Problems {
         true
     }
 
-    fn send(&self, note: Note) {
-        if self.queue.try_send(note).is_err() {
-            self.metrics.boot.problem_dropped();
-        }
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, String), (Instant, String)>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ProblemWriter {
-    /// Writes until stopped; also forgets boots that are over.
-    pub async fn run(mut self, writer: StatusWriter, sessions: Arc<Sessions>, stop: CancellationToken) {
-        let mut sweep = tokio::time::interval(SWEEP);
-        loop {
-            tokio::select! {
-                note = self.queue.recv() => match note {
-                    Some(note) => write(&writer, note).await,
-                    None => return stop.cancelled().await,
-                },
-                _ = sweep.tick() => sessions.expire(),
-                () = stop.cancelled() => return,
-            }
+/// What the Machine itself says was told of it, also by another replica, and before a restart.
+fn told(machine: &Machine) -> Option<&str> {
+    machine.status.as_ref()?.boot.as_ref()?.problem.as_deref()
+}
+
+/// Until stopped, takes back what is out of date though its machine never asks again, and forgets boots that are over.
+pub async fn run(boot: Boot, stop: CancellationToken) {
+    let mut recheck = tokio::time::interval(RECHECK);
+    let mut swept = Instant::now();
+    while stop.run_until_cancelled(recheck.tick()).await.is_some() {
+        boot.recheck_problems();
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            boot.sessions.expire();
         }
     }
 }
 
-async fn write(writer: &StatusWriter, Note { machine, message, outdated }: Note) {
-    let written = writer.witness(machine.name(), machine.metadata.uid.as_deref(), |_, status| match &message {
-        Some(message) => status.message = Some(message.clone()),
-        None if status.message == outdated => status.message = None,
-        None => {}
-    });
-    match written.await {
-        Ok(Outcome::Written(_)) => debug!(machine = machine.name(), "boot problem told"),
-        Ok(Outcome::Unchanged | Outcome::Gone) => {}
-        Err(error) => warn!(machine = machine.name(), %error, "a boot problem was not told on the Machine"),
+impl Boot {
+    fn recheck_problems(&self) {
+        let suspects: Vec<Arc<Machine>> = {
+            let inventory = self.inventory.read();
+            inventory.machines().filter(|machine| told(machine).is_some()).cloned().collect()
+        };
+        for machine in &suspects {
+            if let Some(told) = told(machine).filter(|told| self.is_mended(machine, told)) {
+                self.problems.solved(machine, told);
+            }
+        }
+    }
+
+    /// Whether what was told of a Machine cannot happen to it again: its user-data resolves, or it has another image now, and
+    /// no boot under way still has the one that was told of.
+    fn is_mended(&self, machine: &Arc<Machine>, told: &str) -> bool {
+        if Subject::UserData.settles(told) {
+            return self.user_data.of(machine).is_ok();
+        }
+        let ImageState::Ready(current) = self.images.of(machine) else { return false };
+        let is_about =
+            |digest: &str| told.strip_prefix(Subject::IMAGE).is_some_and(|rest| rest.starts_with(short(digest)));
+        let is_other = told.starts_with(Subject::IMAGE_DIGEST) && !is_about(&current.digest);
+        let inventory = self.inventory.read();
+        let leases = inventory.get(machine.name()).into_iter().flat_map(inventory::Entry::leases);
+        let mut booting = leases.filter_map(|lease| self.sessions.offered(lease.mac, None));
+        is_other && !booting.any(|image| is_about(&image.digest))
     }
 }
 

@@ -9,12 +9,12 @@
 //! Invariants: bounded ([`MOST`], and one for each NIC); an image is held only by boots under way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use metalman_core::{api::MacAddr, netboot::Architecture};
+use metalman_core::{api::MacAddr, dhcp::BootClient, lifecycle::timeline::Step, netboot::Architecture};
 
 use crate::images::Image;
 
@@ -30,7 +30,7 @@ const TOLD: usize = 64;
 /// Boots by the NIC that boots.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    table: Mutex<BTreeMap<MacAddr, Session>>,
+    table: Mutex<HashMap<MacAddr, Session>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +42,8 @@ struct Session {
     file: Option<Instant>,
     /// The files told of in the log.
     told: BTreeSet<String>,
+    /// The furthest step that was written down, and when.
+    reached: Option<(Step, Instant)>,
 }
 
 impl Session {
@@ -90,6 +92,23 @@ impl Sessions {
         session.told.len() < TOLD && !session.told.contains(path) && session.told.insert(path.to_owned())
     }
 
+    /// Whether a request for an address, after [`Sessions::began`], is worth writing down: it is not the repetition of one
+    /// (firmware asks several times before it fetches anything), nor iPXE's after the ROM fetched it.
+    pub(super) fn asks(&self, mac: MacAddr, client: BootClient) -> bool {
+        self.asks_at(mac, client, Instant::now())
+    }
+
+    /// Whether a file that shows this step is the first to do so in the boot under way.
+    pub(super) fn reaches(&self, mac: MacAddr, step: Step) -> bool {
+        let mut table = self.lock();
+        let Some(session) = table.get_mut(&mac) else { return false };
+        let is_further = session.reached.is_none_or(|(reached, _)| reached < step);
+        if is_further {
+            session.reached = Some((step, Instant::now()));
+        }
+        is_further
+    }
+
     /// Forgets boots that are over, so that their images can be collected.
     pub fn expire(&self) {
         self.expire_at(Instant::now());
@@ -129,9 +148,31 @@ impl Sessions {
         insert(
             &mut table,
             mac,
-            Session { image: image.clone(), architecture, heard: now, file: None, told: BTreeSet::new() },
+            Session {
+                image: image.clone(),
+                architecture,
+                heard: now,
+                file: None,
+                told: BTreeSet::new(),
+                reached: None,
+            },
             now,
         );
+    }
+
+    fn asks_at(&self, mac: MacAddr, client: BootClient, now: Instant) -> bool {
+        let mut table = self.lock();
+        let Some(session) = table.get_mut(&mac) else { return false };
+        let is_news = match session.reached {
+            None => true,
+            Some((Step::Dhcp, at)) => now.saturating_duration_since(at) > NEW_BOOT,
+            // The last file was long ago, or the ROM starts from the beginning.
+            Some(_) => session.file.is_none() || client != BootClient::Ipxe,
+        };
+        if is_news {
+            session.reached = Some((Step::Dhcp, now));
+        }
+        is_news
     }
 
     fn offered_at(&self, mac: MacAddr, current: Option<&Arc<Image>>, now: Instant) -> Option<Arc<Image>> {
@@ -152,8 +193,14 @@ impl Sessions {
             return Some(session.image.clone());
         }
         let image = current?.clone();
-        let session =
-            Session { image: image.clone(), architecture: None, heard: now, file: Some(now), told: BTreeSet::new() };
+        let session = Session {
+            image: image.clone(),
+            architecture: None,
+            heard: now,
+            file: Some(now),
+            told: BTreeSet::new(),
+            reached: None,
+        };
         insert(&mut table, mac, session, now);
         Some(image)
     }
@@ -162,12 +209,12 @@ impl Sessions {
         self.lock().retain(|_, session| !session.is_over(now));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<MacAddr, Session>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<MacAddr, Session>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn insert(table: &mut BTreeMap<MacAddr, Session>, mac: MacAddr, session: Session, now: Instant) {
+fn insert(table: &mut HashMap<MacAddr, Session>, mac: MacAddr, session: Session, now: Instant) {
     if table.len() >= MOST && !table.contains_key(&mac) {
         table.retain(|_, session| !session.is_over(now));
         if table.len() >= MOST

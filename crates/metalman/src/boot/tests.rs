@@ -64,7 +64,6 @@ async fn a_template_that_fails_is_told_and_taken_back() {
     fixture.synced();
     assert_eq!(open(&fixture, "/other").as_deref(), Ok(""));
     // The next boot has a better image.
-    fixture.changed(&json!({ "status": { "message": message }, "spec": machine(PEER)["spec"], "metadata": machine(PEER)["metadata"], "apiVersion": "unbounded-cloud.io/v1alpha3", "kind": "Machine" }));
     let better = image("sha256:fedcba9876543210", &[("x.cfg.tmpl", b"ok")]);
     fixture.boot.sessions.forget(super::fixture::MAC);
     fixture.boots(&better);
@@ -75,15 +74,17 @@ async fn a_template_that_fails_is_told_and_taken_back() {
 #[tokio::test]
 async fn what_others_say_on_the_machine_stays() {
     let mut speaking = machine(PEER);
-    speaking["status"] = json!({ "message": "power is out" });
+    speaking["status"] = json!({ "message": "power is out", "boot": { "problem": "the installer found no disk" } });
     let fixture = Fixture::new(&speaking);
     fixture.boots(&image("sha256:1", &[("a", b"a"), ("t.tmpl", b"t")]));
     assert!(
         open(&fixture, "/a").is_ok() && open(&fixture, "/t").is_ok() && open(&fixture, "/cloud-init/user-data").is_ok()
     );
-    // Something that does write comes after it in the queue.
-    fixture.boots(&image("sha256:1", &[("a", b"a")]));
-    assert!(fixture.sent(&Method::PATCH, "/status").is_empty());
+    // What does write comes after anything that those would have written.
+    fixture.boot.journal.note(&fixture.stored(), Entry::Progress { step: Step::Kernel, message: None });
+    fixture.eventually("what comes after", |f| (f.steps() == ["Kernel"]).then_some(())).await;
+    let status = fixture.stored().status.expect("a status");
+    assert_eq!(status.boot.expect("a boot").problem.as_deref(), Some("the installer found no disk"));
     assert_eq!(fixture.message().as_deref(), Some("power is out"));
 }
 
@@ -95,4 +96,44 @@ async fn one_machines_template_costs_nobody_else_anything() {
     let Err(BootError::Failed(why)) = open(&fixture, "/endless") else { panic!("it renders") };
     assert!(why.contains("limit"), "{why}");
     assert_eq!(open(&fixture, "/a").as_deref(), Ok("a"));
+}
+
+#[tokio::test]
+async fn what_is_fetched_shows_how_far_a_boot_is() {
+    let fixture = Fixture::new(&machine(PEER));
+    let named = Image::in_memory(
+        "sha256:1".to_owned(),
+        metalman_core::netboot::Metadata::parse("dhcpBootImageName: shimx64.efi").expect("metadata"),
+        ["shimx64.efi", "grubx64.efi", "vmlinuz-6.1"].map(|path| (path.to_owned(), Bytes::new())),
+    );
+    fixture.boots(&Arc::new(named));
+    let (n1, mac) = (fixture.stored(), super::fixture::MAC);
+    for _ in 0..3 {
+        fixture.boot.asked(&n1, mac, BootClient::Pxe, Architecture::X64Uefi);
+    }
+    for path in ["shimx64.efi", "shimx64.efi", "grubx64.efi", "none", "vmlinuz-6.1", "vmlinuz-6.1"] {
+        let _ = open(&fixture, path);
+    }
+    let asked = format!("DHCP: {mac}, x64-uefi");
+    let all = [asked.as_str(), "Bootloader: shimx64.efi", "Kernel: vmlinuz-6.1"];
+    fixture.eventually("steps", |f| (f.steps() == all).then_some(())).await;
+    assert!(fixture.sent(&Method::PATCH, "/status").len() <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_problem_that_was_mended_is_taken_back_though_the_machine_never_asks_again() {
+    let mut told = machine(PEER);
+    told["spec"]["pxe"]["cloudInit"] = json!({ "userDataConfigMapRef": { "name": "ud", "namespace": "elsewhere" } });
+    let fixture = Fixture::new(&told);
+    fixture.boots(&image("sha256:1", &[("a", b"a")]));
+    let refusal = open(&fixture, "/cloud-init/user-data");
+    assert!(matches!(refusal, Err(BootError::Failed(_))), "{refusal:?}");
+    fixture.eventually("problem", |f| f.message().filter(|message| message.starts_with("user-data: "))).await;
+    fixture.synced();
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    assert!(fixture.message().is_some(), "nothing was mended yet");
+    // The operator takes the reference out.
+    fixture.mended(|machine| machine["spec"]["pxe"]["cloudInit"] = json!(null));
+    fixture.synced();
+    fixture.eventually("message taken back", |f| f.message().is_none().then_some(())).await;
 }

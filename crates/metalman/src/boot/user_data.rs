@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    client::explain,
+    explain::explain,
     inventory::SharedInventory,
     metrics::Metrics,
     watch::{Change, Follower, Selection},

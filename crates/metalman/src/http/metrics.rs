@@ -37,12 +37,17 @@ impl HttpMetrics {
     pub(super) fn answered(&self, status: http::StatusCode) {
         let outcome = match status.as_u16() {
             200 => "ok",
+            202 => "accepted",
             206 => "partial",
             304 => "not_modified",
+            400 => "malformed",
             404 => "not_found",
             405 => "method_not_allowed",
+            408 => "too_slow",
             412 => "precondition_failed",
+            413 => "too_large",
             416 => "range_not_satisfiable",
+            429 => "too_many",
             500 => "failed",
             503 => "not_yet",
             _ => "other",

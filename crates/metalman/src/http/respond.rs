@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http_body::Body;
 use metalman_core::netboot::hex;
 
 use super::{
@@ -14,18 +15,25 @@ use super::{
     conditional::{self, Outcome, Validators},
     date, peer,
     range::{self, Asked},
-    server::Shared,
+    report::{self, Endpoint},
+    server::{Limits, Shared},
 };
 use crate::boot::{BootError, BootFile, Origin};
 
 /// When to ask again for what is not here yet, in seconds.
-const RETRY_AFTER: &str = "5";
+pub(super) const RETRY_AFTER: &str = "5";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) type Answer = Response<Pieces>;
 
 /// Answers one request that came over a connection from that address.
-pub(super) async fn respond(server: &Shared, connection: IpAddr, request: &Parts) -> Answer {
+pub(super) async fn respond<B>(server: &Shared, limits: &Limits, connection: IpAddr, request: &Parts, body: B) -> Answer
+where
+    B: Body<Data = Bytes>,
+{
+    if let Some(endpoint) = Endpoint::at(request.uri.path()) {
+        return report::answer(server, limits, endpoint, connection, request, body).await;
+    }
     if !matches!(request.method, Method::GET | Method::HEAD) {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
         set(&mut answer, header::ALLOW, "GET, HEAD");
@@ -165,7 +173,7 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-fn failure(error: &BootError) -> Answer {
+pub(super) fn failure(error: &BootError) -> Answer {
     let status = match error {
         BootError::UnknownMachine | BootError::NotFound => StatusCode::NOT_FOUND,
         BootError::NotYet => StatusCode::SERVICE_UNAVAILABLE,
@@ -178,7 +186,7 @@ fn failure(error: &BootError) -> Answer {
     answer
 }
 
-fn text(status: StatusCode, words: impl Into<Bytes>) -> Answer {
+pub(super) fn text(status: StatusCode, words: impl Into<Bytes>) -> Answer {
     let mut answer = typed(status, Pieces::new(words.into()), TEXT);
     set(&mut answer, header::CACHE_CONTROL, "no-store");
     answer
@@ -193,7 +201,7 @@ fn typed(status: StatusCode, body: Pieces, kind: &str) -> Answer {
     answer
 }
 
-fn set(answer: &mut Answer, name: HeaderName, value: &str) {
+pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &str) {
     // Every value here is made of visible ASCII.
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);

@@ -2,7 +2,7 @@
 //!
 //! Invariants: connections are bounded, altogether, for each peer, and for peers that are no Machine's, so that neither
 //! strangers nor one Machine can take what the others need; a connection must show a whole request head in time, also the
-//! next one; a reader must read ([`super::stream`]).
+//! next one; a reader must read ([`Pace`]).
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use apiserver::server::progress::{Pace, Progress};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{io::InspectWriter, sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{
-    DRAIN,
-    peer::is_trusted,
-    respond::respond,
-    stream::{Pace, Paced},
-};
+use super::{DRAIN, peer::is_trusted, report::Quotas, respond::respond, socket};
 use crate::{boot::Boot, config::Cidr, metrics::Metrics};
 
 /// What one client may use up.
@@ -45,6 +41,10 @@ pub struct Limits {
     pub pace_window: Duration,
     /// What a reader must take in that time.
     pub pace_bytes: usize,
+    /// How long a request's body may take.
+    pub body: Duration,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
 }
 
 impl Default for Limits {
@@ -57,6 +57,8 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             pace_window: Duration::from_mins(1),
             pace_bytes: 64 << 10,
+            body: Duration::from_secs(15),
+            body_bytes: 64 << 10,
         }
     }
 }
@@ -79,6 +81,7 @@ pub struct BootServer {
 pub(super) struct Shared {
     pub(super) boot: Boot,
     pub(super) trusted: Vec<Cidr>,
+    pub(super) quotas: Quotas,
     counts: Mutex<Counts>,
 }
 
@@ -92,7 +95,7 @@ struct Counts {
 impl BootServer {
     /// A server of these boot files; `trusted` are the proxies whose X-Forwarded-For counts.
     pub fn new(boot: Boot, trusted: Vec<Cidr>) -> Self {
-        let shared = Shared { boot, trusted, counts: Mutex::default() };
+        let shared = Shared { boot, trusted, quotas: Quotas::default(), counts: Mutex::default() };
         Self { shared: Arc::new(shared), limits: Limits::default() }
     }
 
@@ -151,14 +154,17 @@ impl BootServer {
 
     async fn connection(self, stream: TcpStream, peer: IpAddr, stop: CancellationToken) {
         let Self { shared, limits } = self;
-        prepare(&stream, &limits);
+        socket::prepare(&stream, &limits);
         let pace = Pace { window: limits.pace_window, bytes: limits.pace_bytes };
-        let stream = Paced::new(stream, pace, shared.boot.metrics.clone());
+        let sent = shared.boot.metrics.http.sent.clone();
+        let stream = InspectWriter::new(Progress::new(stream, pace), move |bytes| {
+            sent.inc_by(bytes.len() as u64);
+        });
         let service = service_fn(|request: Request<Incoming>| {
             let shared = shared.clone();
             async move {
-                let (parts, _body) = request.into_parts();
-                let answer = respond(&shared, peer, &parts).await;
+                let (parts, body) = request.into_parts();
+                let answer = respond(&shared, &limits, peer, &parts, body).await;
                 shared.boot.metrics.http.answered(answer.status());
                 debug!(%peer, method = %parts.method, path = parts.uri.path(), status = answer.status().as_u16(), "http");
                 Ok::<_, Infallible>(answer)
@@ -187,13 +193,6 @@ impl BootServer {
             debug!(%peer, reason, %error, "connection broken");
         }
     }
-}
-
-/// Frames go out as they are made; what a vanished client never acknowledged is given up on by the kernel, too.
-fn prepare(stream: &TcpStream, limits: &Limits) {
-    let socket = socket2::SockRef::from(stream);
-    let _ = socket.set_tcp_nodelay(true);
-    let _ = socket.set_tcp_user_timeout(Some(limits.pace_window));
 }
 
 /// Errors of one connection that was gone before it was accepted (accept(2)).

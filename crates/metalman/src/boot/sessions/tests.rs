@@ -111,3 +111,27 @@ fn what_is_offered_is_what_the_boot_is_then_served_from() {
     sessions.began_at(MAC, FIRMWARE, &new, start + seconds(60));
     assert_eq!(file(&sessions, &new, start + seconds(61)), "new");
 }
+
+#[test]
+fn each_step_is_worth_writing_once_in_a_boot() {
+    let (held, sessions, start) = (image("held", &[]), Sessions::default(), Instant::now());
+    let asks = |client, after: u64| {
+        sessions.began_at(MAC, FIRMWARE, &held, start + seconds(after));
+        sessions.asks_at(MAC, client, start + seconds(after))
+    };
+    assert!(!sessions.reaches(MAC, Step::Kernel), "no boot");
+    // DISCOVER, REQUEST and a repetition; then nothing is fetched for long.
+    assert!(asks(BootClient::Pxe, 0) && !asks(BootClient::Pxe, 0) && !asks(BootClient::Pxe, 8));
+    assert!(asks(BootClient::Pxe, 30) && !asks(BootClient::Pxe, 31));
+    // The ROM fetches iPXE, which asks again, and fetches the kernel twice.
+    file(&sessions, &held, start + seconds(32));
+    assert!(sessions.reaches(MAC, Step::Bootloader) && !sessions.reaches(MAC, Step::Bootloader));
+    assert!(!asks(BootClient::Ipxe, 33));
+    file(&sessions, &held, start + seconds(34));
+    assert!(sessions.reaches(MAC, Step::Kernel) && !sessions.reaches(MAC, Step::Kernel));
+    assert!(!sessions.reaches(MAC, Step::Bootloader), "a file of the same boot");
+    // The machine restarts, at once or later; iPXE in its ROM is known only by the silence before it.
+    assert!(asks(BootClient::Http, 36) && sessions.reaches(MAC, Step::Bootloader));
+    file(&sessions, &held, start + seconds(37));
+    assert!(asks(BootClient::Ipxe, 60));
+}

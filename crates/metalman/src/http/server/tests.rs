@@ -1,5 +1,7 @@
 //! Over real sockets on the loopback: the Machine is 127.0.0.1, 127.0.0.2 and beyond are nobody's.
 
+mod reports;
+
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use tokio::{
