@@ -3,9 +3,11 @@
 //! Invariants: lookups never wait for the API server; an API server that goes away takes nothing from the inventory; the
 //! lock is held for one lookup or one event, never across an await.
 
+mod changed;
+
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak},
 };
 
 use metalman_core::{
@@ -13,10 +15,11 @@ use metalman_core::{
     inventory::Inventory,
     selection::Selection,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::{metrics::Metrics, watch::Change};
+pub use self::changed::Changed;
+use crate::{lifecycle::Pending, metrics::Metrics, watch::Change};
 use metalman_core::api::Machine;
 
 /// The inventory, shared.
@@ -25,8 +28,9 @@ pub struct SharedInventory {
     inventory: RwLock<Inventory>,
     synced: watch::Sender<bool>,
     /// Machines whose `LeasesValid` may have changed, until somebody takes them.
-    affected: Mutex<BTreeSet<Arc<str>>>,
-    wake: Notify,
+    affected: Changed,
+    /// Those who look at each Machine that changed.
+    subscribers: Mutex<Vec<Weak<Changed>>>,
     /// Raised by each change, for those who look at all Machines.
     changes: watch::Sender<u64>,
 }
@@ -37,8 +41,8 @@ impl SharedInventory {
         Self {
             inventory: RwLock::new(Inventory::new(selection)),
             synced: watch::Sender::new(false),
-            affected: Mutex::default(),
-            wake: Notify::new(),
+            affected: Changed::default(),
+            subscribers: Mutex::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -74,6 +78,7 @@ impl SharedInventory {
             info!(machines = self.read().len(), "inventory filled");
         }
         self.report(&affected);
+        self.publish(&affected);
         self.touch(affected);
         self.changes.send_modify(|count| *count += 1);
     }
@@ -83,21 +88,31 @@ impl SharedInventory {
         self.changes.subscribe()
     }
 
-    /// Marks Machines as to be looked at.
-    pub fn touch(&self, names: impl IntoIterator<Item = Arc<str>>) {
-        self.affected.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
-        self.wake.notify_one();
+    /// The names of the Machines that change from now on, those that are gone too, for as long as it is held.
+    pub fn subscribe(&self) -> Arc<Changed> {
+        let subscriber = Arc::new(Changed::default());
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&subscriber));
+        subscriber
     }
 
-    /// Takes the Machines to be looked at, as soon as there are any.
+    fn publish(&self, names: &BTreeSet<Arc<str>>) {
+        let mut subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribers.retain(|subscriber| {
+            subscriber.upgrade().is_some_and(|subscriber| {
+                subscriber.mark(names.iter().cloned());
+                true
+            })
+        });
+    }
+
+    /// Marks Machines whose `LeasesValid` is to be looked at.
+    pub fn touch(&self, names: impl IntoIterator<Item = Arc<str>>) {
+        self.affected.mark(names);
+    }
+
+    /// Takes the Machines whose `LeasesValid` is to be looked at, as soon as there are any.
     pub async fn affected(&self) -> BTreeSet<Arc<str>> {
-        loop {
-            let names = std::mem::take(&mut *self.affected.lock().unwrap_or_else(PoisonError::into_inner));
-            if !names.is_empty() {
-                return names;
-            }
-            self.wake.notified().await;
-        }
+        self.affected.take().await
     }
 
     /// The names of all Machines.
@@ -111,7 +126,9 @@ impl SharedInventory {
         let (mut macs, mut addresses, mut duplicates) = (0, 0, 0);
         let mut phases = [0; Phase::ALL.len()];
         let mut without = 0;
+        let mut pending = Pending::default();
         for machine in inventory.machines() {
+            pending.count(machine);
             match machine.status.as_ref().and_then(|status| status.phase) {
                 Some(phase) => phases[Phase::ALL.iter().position(|p| *p == phase).unwrap_or(0)] += 1,
                 None => without += 1,
@@ -128,6 +145,7 @@ impl SharedInventory {
             Phase::ALL.iter().zip(phases).map(|(phase, count)| (phase.as_str(), count)).collect();
         by_phase.push(("none", without));
         metrics.set_inventory(&by_phase, macs, addresses, duplicates);
+        metrics.lifecycle.set_pending(&pending);
     }
 
     /// Duplicates are told in the log of every replica, as every replica refuses to serve them.
@@ -142,3 +160,6 @@ impl SharedInventory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{boot::BootMetrics, dhcp::DhcpMetrics, http::HttpMetrics, images::ImageMetrics, tftp::TftpMetrics};
+use crate::{
+    boot::BootMetrics, dhcp::DhcpMetrics, http::HttpMetrics, images::ImageMetrics, lifecycle::LifecycleMetrics,
+    redfish::RedfishMetrics, tftp::TftpMetrics,
+};
 
 /// One label with a word known at compile time.
 type Word = [(&'static str, &'static str); 1];
@@ -46,6 +49,10 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// Of netboot images.
     pub images: ImageMetrics,
+    /// Of decisions about Machines.
+    pub lifecycle: LifecycleMetrics,
+    /// Of BMCs.
+    pub redfish: RedfishMetrics,
     /// Since when each watch is broken.
     broken: Mutex<BTreeMap<&'static str, Option<Instant>>>,
 }
@@ -79,6 +86,8 @@ impl Metrics {
             boot: BootMetrics::default(),
             http: HttpMetrics::default(),
             images: ImageMetrics::default(),
+            lifecycle: LifecycleMetrics::default(),
+            redfish: RedfishMetrics::default(),
             broken: Mutex::default(),
             registry: Registry::default(),
         };
@@ -110,6 +119,8 @@ impl Metrics {
         metrics.boot.register(&mut registry);
         metrics.http.register(&mut registry);
         metrics.images.register(&mut registry);
+        metrics.lifecycle.register(&mut registry);
+        metrics.redfish.register(&mut registry);
         Self { registry, ..metrics }
     }
 

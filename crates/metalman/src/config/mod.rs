@@ -8,6 +8,7 @@ mod cidr;
 mod cluster;
 mod duration;
 mod host;
+mod lifecycle;
 mod listen;
 mod names;
 mod resolve;
@@ -35,7 +36,10 @@ pub use self::{
 };
 
 pub(crate) use self::resolve::registries;
-use crate::images::{CacheLimits, registry::Trust};
+use crate::{
+    images::{CacheLimits, registry::Trust},
+    lifecycle::LifecycleConfig,
+};
 
 /// Namespace that metalman lives in unless told otherwise.
 pub const DEFAULT_NAMESPACE: &str = labels::DEFAULT_NAMESPACE;
@@ -73,6 +77,8 @@ pub struct Config {
     pub overrides: ClusterOverrides,
     /// Leader election.
     pub election: ElectionConfig,
+    /// Power, draining, and how patiently.
+    pub lifecycle: LifecycleConfig,
 }
 
 /// Addresses and ports of the servers.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    boot::{Boot, Problems, UserData},
+    boot::{Boot, Journal, Problems, UserData, problems},
     client::Connection,
     config::Config,
     election::{Election, Leadership, new_identity},
@@ -17,6 +17,7 @@ use crate::{
     images::{self, Images},
     inventory::SharedInventory,
     leases_valid,
+    lifecycle::{Lifecycle, NodeObject, Nodes},
     metrics::Metrics,
     status::StatusWriter,
     supervise::Supervisor,
@@ -50,7 +51,7 @@ impl Starter<'_> {
         (images, cache): (Images, images::Cache),
         serve_url: &str,
     ) -> Parts {
-        let client = connection.client.clone();
+        let (client, once) = (connection.client.clone(), connection.once.clone());
         let inventory = self.inventory(&client);
         let finder =
             FactFinder::new(connection, self.config.overrides.clone(), self.metrics.clone(), self.readiness.clone());
@@ -61,14 +62,16 @@ impl Starter<'_> {
         let judging = leases_valid::run(inventory.clone(), writer.clone(), leadership.clone(), self.stop.clone());
         self.tasks.spawn_infallible("lease conditions", judging);
         self.follow_images(&client, &images, cache, &inventory, &writer, &leadership);
+        self.lifecycle((&client, once), &inventory, &writer, &events, &leadership);
 
         let user_data = Arc::new(UserData::new(self.config.namespace.as_str()));
         let watching = user_data.clone().run(client, inventory.clone(), self.metrics.clone(), self.stop.clone());
         self.tasks.spawn_infallible("user-data", watching);
-        let (problems, problem_writer) = Problems::new(events.clone(), self.metrics.clone());
-        let boot = Boot::new(inventory, images, user_data, facts, serve_url, Arc::new(problems), self.metrics.clone());
-        let telling = problem_writer.run(writer, boot.sessions.clone(), self.stop.clone());
-        self.tasks.spawn_infallible("boot problems", telling);
+        let (journal, writing) = Journal::new(self.metrics.clone());
+        self.tasks.spawn_infallible("boot journal", writing.run(writer, self.stop.clone()));
+        let problems = Arc::new(Problems::new(events.clone(), journal, self.metrics.clone()));
+        let boot = Boot::new(inventory, images, user_data, facts, serve_url, problems, self.metrics.clone());
+        self.tasks.spawn_infallible("boot problems", problems::run(boot.clone(), self.stop.clone()));
         Parts { boot, leadership, events }
     }
 
@@ -117,5 +120,35 @@ impl Starter<'_> {
             self.stop.clone(),
         );
         self.tasks.spawn_infallible("image conditions", telling);
+    }
+
+    fn lifecycle(
+        &mut self,
+        (client, once): (&kube::Client, kube::Client),
+        inventory: &Arc<SharedInventory>,
+        writer: &StatusWriter,
+        events: &Recorder,
+        leadership: &watch::Receiver<Leadership>,
+    ) {
+        let nodes = Arc::new(Nodes::default());
+        let api: kube::Api<NodeObject> = kube::Api::all(client.clone());
+        let follower = Follower::new(api, Selection::default(), "nodes", self.metrics.clone());
+        let taker = nodes.clone();
+        // Replicas that do not lead follow too: who takes over knows the Nodes at once.
+        let following = follower.run(self.stop.clone(), move |change| taker.take(change), |_| {});
+        self.tasks.spawn_infallible("node watch", following);
+        let lifecycle = Lifecycle {
+            config: self.config.lifecycle.clone(),
+            selection: self.config.selection.clone(),
+            namespace: self.config.namespace.clone(),
+            client: client.clone(),
+            once,
+            inventory: inventory.clone(),
+            nodes,
+            writer: writer.clone(),
+            events: events.clone(),
+            metrics: self.metrics.clone(),
+        };
+        self.tasks.spawn_infallible("lifecycle", lifecycle.run(leadership.clone(), self.stop.clone()));
     }
 }
