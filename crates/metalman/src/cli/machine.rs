@@ -1,7 +1,14 @@
 //! `metalman machine …`.
 
-use clap::{Args, Subcommand};
+mod operate;
 
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use metalman_core::api::Phase;
+
+pub use self::operate::{ChoiceArgs, OperationArgs, PowerArgs, RebootArgs, RepaveArgs, TargetArgs, WaitFor, WatchArgs};
 use super::{ClusterArgs, OutputFormat};
 
 /// The commands on Machines.
@@ -12,16 +19,40 @@ pub enum MachineCommand {
     List(ListArgs),
     /// Register a server: make its Machine
     Register(Box<RegisterArgs>),
-    /// Show one Machine: phase, conditions, operations
+    /// Show one Machine: what is wanted, what was seen, where its boot stands, and what to do next
     Status(StatusArgs),
+    /// Follow Machines: one line for each change
+    Watch(WatchArgs),
+    /// Reboot Machines
+    Reboot(RebootArgs),
+    /// Install Machines anew, which wipes their disks
+    Repave(RepaveArgs),
+    /// Show the power of Machines and how their BMCs are
+    Power(PowerArgs),
 }
 
 /// `metalman machine list`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+STEP is the step that a boot under way got to last, and for how long nothing came after it.
+
+Examples:
+  kubectl metalman machine list --site rack-7,rack-8 -o wide
+  kubectl metalman machine list --phase Failed -o name")]
 pub struct ListArgs {
-    /// Only Machines of this site [default: Machines of every site]
-    #[arg(long, env = "METALMAN_SITE", value_name = "SITE")]
-    pub site: Option<String>,
+    /// Only Machines of this site; may be repeated [default: Machines of every site]
+    #[arg(long = "site", env = "METALMAN_SITE", value_name = "SITE", value_delimiter = ',')]
+    pub sites: Vec<String>,
+    /// Only Machines in this phase; may be repeated
+    #[arg(
+        long = "phase",
+        env = "METALMAN_PHASE",
+        value_name = "PHASE",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = PossibleValuesParser::new(Phase::ALL.map(Phase::as_str)).map(|word| phase(&word))
+    )]
+    pub phases: Vec<Phase>,
     /// Only Machines with these labels, in kubectl's syntax
     #[arg(short = 'l', long, env = "METALMAN_SELECTOR", value_name = "SELECTOR")]
     pub selector: Option<String>,
@@ -33,8 +64,19 @@ pub struct ListArgs {
     pub cluster: ClusterArgs,
 }
 
+/// The phase of a word that is one in some case.
+fn phase(word: &str) -> Phase {
+    Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(word)).unwrap_or(Phase::Pending)
+}
+
 /// `metalman machine status`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The last part says what a person is to do next, if anything, with the command to copy.
+
+Examples:
+  kubectl metalman machine status n1
+  kubectl metalman machine status n1 -o json | jq .status.boot")]
 pub struct StatusArgs {
     /// The Machine's name
     pub name: String,

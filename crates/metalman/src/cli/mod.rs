@@ -25,7 +25,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub use self::{
     cluster::ClusterArgs,
     image::{BuildArgs, ImageArchitecture, ImageCommand, ImageFormat, InspectArgs, LintArgs, PushArgs, RegistryArgs},
-    machine::{ListArgs, MachineCommand, RegisterArgs, StatusArgs},
+    machine::{
+        ChoiceArgs, ListArgs, MachineCommand, OperationArgs, PowerArgs, RebootArgs, RegisterArgs, RepaveArgs,
+        StatusArgs, TargetArgs, WaitFor, WatchArgs,
+    },
     output::OutputFormat,
     serve::ServePxeArgs,
 };
@@ -36,6 +39,7 @@ Exit codes:
   0  done; a server: stopped as asked
   1  failed: the message says what was tried, on what, and what to do
   2  wrong usage or configuration: nothing was started, nothing was changed
+  3  what was waited for did not happen in time; it goes on all the same
 
 Every flag can be given as an environment variable: METALMAN_ and the flag's name in upper case, '-' as '_'.
 Flags win over variables; an empty variable counts as unset.";
@@ -80,7 +84,7 @@ pub enum Command {
     ServePxe(Box<ServePxeArgs>),
     /// Run the embedded Kubernetes-compatible API server alone
     Apiserver(ApiserverArgs),
-    /// List and register Machines
+    /// Register, list, watch, reboot and repave Machines
     #[command(subcommand)]
     Machine(MachineCommand),
     /// Build, check, show and upload netboot images

@@ -119,6 +119,41 @@ pub struct ServePxeArgs {
     #[arg(long, env = "METALMAN_CLUSTER_DNS", value_name = "ADDR", help_heading = "Cluster")]
     pub cluster_dns: Option<String>,
 
+    /// Drain the Node of a Machine before its power is cut, and let it take pods again afterwards [default: off]
+    #[arg(
+        long,
+        env = "METALMAN_DRAIN",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Power"
+    )]
+    pub drain: Option<bool>,
+    /// How long draining a Node may take before its Machine's power is cut all the same [default: 10m]
+    #[arg(long, env = "METALMAN_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = "Power")]
+    pub drain_timeout: Option<String>,
+    /// How long a BMC gets to show the power state that it was asked for before the attempt has failed [default: 5m]
+    #[arg(long, env = "METALMAN_POWER_TIMEOUT", value_name = "DURATION", help_heading = "Power")]
+    pub power_timeout: Option<String>,
+    /// How long to wait before a power command that shows no effect is sent again [default: 30s]
+    #[arg(long, env = "METALMAN_POWER_RETRY_PERIOD", value_name = "DURATION", help_heading = "Power")]
+    pub power_retry_period: Option<String>,
+    /// How long a power state must be unchanged to count as settled [default: 5s]
+    #[arg(long, env = "METALMAN_POWER_SETTLE_TIME", value_name = "DURATION", help_heading = "Power")]
+    pub power_settle_time: Option<String>,
+    /// How often a BMC on which something is under way is looked at [default: 2s]
+    #[arg(long, env = "METALMAN_BMC_POLL_PERIOD", value_name = "DURATION", help_heading = "Power")]
+    pub bmc_poll_period: Option<String>,
+    /// How often a BMC on which nothing is under way is looked at [default: 5m]
+    #[arg(long, env = "METALMAN_BMC_IDLE_POLL_PERIOD", value_name = "DURATION", help_heading = "Power")]
+    pub bmc_idle_poll_period: Option<String>,
+    /// How many Machines are looked at at once; a BMC gets one request at a time anyway [default: 256]
+    #[arg(long, env = "METALMAN_BMC_CONCURRENCY", value_name = "NUMBER", help_heading = "Power")]
+    pub bmc_concurrency: Option<String>,
+
     /// How long a leader that went silent keeps the lease, such as 15s or 1m30s [default: 15s]
     #[arg(
         long,

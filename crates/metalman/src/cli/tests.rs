@@ -1,8 +1,9 @@
 use std::ffi::OsString;
 
 use clap::CommandFactory;
+use metalman_core::api::Phase;
 
-use super::{Cli, Command, MachineCommand, OutputFormat, command_for};
+use super::{Cli, Command, MachineCommand, OutputFormat, WaitFor, command_for};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::parse_from_args(line.split_whitespace().map(OsString::from))
@@ -39,7 +40,9 @@ fn every_flag_has_its_environment_variable() {
 fn serve_pxe_knows_every_documented_flag() {
     let documented = "site bind-address http-port health-port dhcp-port tftp-port dhcp-interface dhcp-auto-interface \
                       serve-url cache-dir kubeconfig namespace standalone trusted-proxy ek-ca-bundle \
-                      leader-elect-lease-duration leader-elect-renew-deadline leader-elect-retry-period layout-root";
+                      leader-elect-lease-duration leader-elect-renew-deadline leader-elect-retry-period layout-root \
+                      drain drain-timeout power-timeout power-retry-period power-settle-time bmc-poll-period \
+                      bmc-idle-poll-period bmc-concurrency";
     let command = Cli::command();
     let serve = command.find_subcommand("serve-pxe").expect("the command");
     for flag in documented.split_whitespace() {
@@ -116,10 +119,39 @@ fn usage_errors() {
         "metalman machine register a --mac aa:bb:cc:dd:ee:ff --ipv4 192.0.2.1/24 --image i --redfish-url https://x",
         "metalman machine list -o xml",
         "metalman completions tcsh",
-        // Later commands do not exist before they work.
-        "metalman machine reboot a",
-        "metalman machine repave a",
+        // Nothing said is not everything meant.
+        "metalman machine reboot",
+        "metalman machine repave --yes",
+        "metalman machine repave --site rack-7",
+        "metalman machine reboot a -l b=c",
+        "metalman machine reboot a --timeout 1m",
+        "metalman machine reboot a --wait --dry-run",
+        "metalman machine reboot a --wait=soon",
+        "metalman machine list --phase Dancing",
     ] {
         parse(line).expect_err(line);
     }
+}
+
+#[test]
+fn waiting_takes_its_end_after_an_equals_sign() {
+    for (line, expected) in [
+        ("metalman machine reboot a", (None, vec!["a"])),
+        ("metalman machine reboot --wait a b", (Some(WaitFor::Done), vec!["a", "b"])),
+        ("metalman machine reboot a --wait=ready --timeout 5m", (Some(WaitFor::Ready), vec!["a"])),
+    ] {
+        let Command::Machine(MachineCommand::Reboot(args)) = parse(line).expect(line).command else { panic!("{line}") };
+        let names: Vec<&str> = args.operation.target.names.iter().map(String::as_str).collect();
+        assert_eq!((args.operation.wait, names), expected, "{line}");
+    }
+    // `machine reboot -l ''` would be every Machine.
+    let empty = ["metalman", "machine", "reboot", "-l", ""].map(OsString::from);
+    Cli::parse_from_args(empty).expect_err("an empty selector");
+}
+
+#[test]
+fn phases_in_any_case() {
+    let line = "metalman machine list --phase failed,Ready";
+    let Command::Machine(MachineCommand::List(list)) = parse(line).expect(line).command else { panic!("{line}") };
+    assert_eq!(list.phases, [Phase::Failed, Phase::Ready]);
 }

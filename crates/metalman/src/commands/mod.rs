@@ -43,7 +43,8 @@ fn run(cli: Cli, argv0: Option<&OsString>) -> anyhow::Result<()> {
     let is_server = matches!(cli.command, Command::ServePxe(_) | Command::Apiserver(_));
     // These libraries log as an error what is tried again or told by the command itself.
     let quiet = "kube_client=off,rustls_platform_verifier=off";
-    logging::init(&cli.log, &format!("{},{quiet}", if is_server { "info" } else { "warn" }))?;
+    let level = if is_server { "info" } else { "warn,metalman::watch=off" };
+    logging::init(&cli.log, &format!("{level},{quiet}"))?;
     match cli.command {
         Command::ServePxe(args) => {
             let config = resolve(&args, &read_host())?;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::client::explain;
+use crate::explain::explain;
 
 /// Writes a result.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
@@ -27,17 +27,5 @@ pub(super) fn value(value: &impl Serialize, yaml: bool) -> anyhow::Result<()> {
 
 /// Tells a failure: each cause once, the API server in its own words.
 pub(super) fn error(error: &anyhow::Error) {
-    let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        if let Some(api) = cause.downcast_ref::<kube::Error>() {
-            parts.push(explain(api));
-            break;
-        }
-        let text = cause.to_string();
-        // Some wrappers repeat their cause.
-        if parts.last().is_none_or(|last| !last.contains(&text)) {
-            parts.push(text);
-        }
-    }
-    let _ = writeln!(anstream::stderr().lock(), "error: {}", parts.join(": "));
+    let _ = writeln!(anstream::stderr().lock(), "error: {}", explain(error.as_ref()));
 }

@@ -8,7 +8,9 @@ use metalman::{
         Cidr, ClusterSource, Config, ConfigError, DhcpMode, HostFacts, Interface, LayoutRoot, format_go_duration,
         parse_go_duration, resolve, resolve_listen,
     },
+    lifecycle::LifecycleConfig,
 };
+use metalman_core::lifecycle::Policy;
 use proptest::prelude::*;
 
 fn interface(name: &str, addresses: &[[u8; 4]]) -> Interface {
@@ -216,6 +218,20 @@ fn other_values() {
     assert_eq!(run("--site=", &host()).expect("empty is unset").site, None);
 }
 
+#[test]
+fn patience_with_bmcs() {
+    let minute = Duration::from_mins(1);
+    let config = run("", &host()).expect("valid").lifecycle;
+    assert_eq!((config.policy, config.at_once), (Policy::default(), 256), "nobody is drained unasked");
+    let config =
+        run("--drain --power-timeout 2m --bmc-idle-poll-period 1m --bmc-concurrency 8", &host()).expect("valid");
+    let LifecycleConfig { policy, at_once } = config.lifecycle;
+    assert_eq!((policy.drain, at_once), (Some(10 * minute), 8));
+    assert_eq!((policy.power_confirmation, policy.idle_look), (2 * minute, minute));
+    let config = run("--drain=false --drain-timeout 1m", &host()).expect("valid");
+    assert_eq!(config.lifecycle.policy.drain, None);
+}
+
 /// Each refusal names the flag, the value if there is one, and a remedy.
 #[test]
 fn refusals_name_flag_value_and_remedy() {
@@ -294,6 +310,10 @@ fn refusals_name_flag_value_and_remedy() {
         ),
         ("--leader-elect-retry-period 0s", host(), "--leader-elect-retry-period", "never wait"),
         ("--leader-elect-retry-period=-2s", host(), "--leader-elect-retry-period", "negative"),
+        ("--drain-timeout soon", host(), "--drain-timeout", "10m"),
+        ("--bmc-poll-period 1ms", host(), "--bmc-poll-period", "under a tenth of a second"),
+        ("--power-timeout 30s", host(), "--power-retry-period", "not shorter than --power-timeout"),
+        ("--bmc-concurrency 0", host(), "--bmc-concurrency", "from 1 to 10000"),
     ] {
         let error = run(flags, &host).expect_err(flags);
         let text = error.to_string();

@@ -4,6 +4,7 @@ mod command_line;
 mod config;
 mod election;
 mod image;
+mod machine;
 mod process;
 mod rbac;
 mod replicas;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Node, Secret, Service, ServiceAccount},
+    core::v1::{ConfigMap, Node, Pod, Secret, Service, ServiceAccount},
 };
 use kube::{
     Api, Client,
@@ -71,6 +71,27 @@ async fn works_with_the_role_that_ships_and_can_do_no_more() {
 
     let limited = client_of(kubeconfig).await;
     beyond_the_role(&limited).await;
+    drains_but_deletes_nothing(&cluster.client, &limited).await;
+}
+
+/// The Role is enough for `--drain`, and no more than that.
+async fn drains_but_deletes_nothing(admin: &Client, limited: &Client) {
+    let object = |value| serde_json::from_value(value).expect("an object");
+    let nodes: Api<Node> = Api::all(admin.clone());
+    nodes.create(&PostParams::default(), &object(json!({ "metadata": { "name": "n1" } }))).await.expect("a Node");
+    let pod = json!({ "metadata": { "name": "a" },
+        "spec": { "nodeName": "n1", "containers": [{ "name": "c", "image": "example.com/c" }] } });
+    let pod: Pod = serde_json::from_value(pod).expect("a Pod");
+    let pods: Api<Pod> = Api::default_namespaced(admin.clone());
+    pods.create(&PostParams::default(), &pod).await.expect("a Pod");
+
+    let settings = metalman::drain::Settings::default();
+    let pass = metalman::drain::pass(limited, "n1", &settings).await.expect("a pass");
+    assert_eq!((pass.left, pass.why.as_str()), (1, "default/a: ending"));
+    metalman::drain::uncordon(limited, "n1").await.expect("uncordoned");
+    let theirs: Api<Pod> = Api::default_namespaced(limited.clone());
+    assert_eq!(code(theirs.delete("a", &DeleteParams::default()).await), 403, "evicted, never deleted");
+    assert_eq!(code(theirs.create(&PostParams::default(), &pod).await), 403);
 }
 
 /// What a thief of the controller's token must not get.

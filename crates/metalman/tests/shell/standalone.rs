@@ -157,7 +157,8 @@ async fn state_survives_and_the_command_line_works_on_it() {
     let table = stdout(&list(&[]));
     assert!(
         table.starts_with(
-            "NAME   PHASE    HOST         POWER    SITE     AGE\nn1     <none>   192.0.2.10   <none>   rack-7"
+            "NAME   PHASE    HOST         K8S VERSION   POWER    STEP     SITE     AGE\n\
+             n1     <none>   192.0.2.10   <none>        <none>   <none>   rack-7"
         ),
         "{table}"
     );

@@ -1,9 +1,6 @@
 //! `metalman image build`.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use serde_json::json;
@@ -12,7 +9,7 @@ use super::{super::print, lint, push, target, usage};
 use crate::{
     cli::{BuildArgs, ImageFormat},
     images::reference::LayoutReference,
-    netboot_image::{BuildOptions, Built, LayoutWriter, Source, build},
+    netboot_image::{BuildOptions, Built, LayoutWriter, Source, build, temporary::Temporary},
 };
 
 /// The variable that reproducible builds share.
@@ -31,10 +28,13 @@ pub(super) async fn run(args: &BuildArgs) -> anyhow::Result<()> {
         lint::before_building(&source)?;
     }
     let name = target::in_registry(&args.tag)?;
-    let scratch = Scratch::new(args.output.is_none())?;
-    let layout = match (&args.output, &scratch) {
-        (Some(output), _) => target::in_layout(output)?,
-        (None, scratch) => LayoutReference { path: scratch.path.clone(), tag: None, digest: None },
+    // For the layout of an image that only goes to a registry.
+    let mut scratch = None;
+    let layout = if let Some(output) = &args.output {
+        target::in_layout(output)?
+    } else {
+        let folder: &Temporary = scratch.insert(Temporary::new()?);
+        LayoutReference { path: folder.path().to_owned(), tag: None, digest: None }
     };
     if layout.digest.is_some() {
         return Err(usage(format!("{layout}: an image has its digest from its content; give oci:PATH[:TAG]")));
@@ -51,27 +51,6 @@ pub(super) async fn run(args: &BuildArgs) -> anyhow::Result<()> {
     }
     let image = if args.output.is_some() { from.to_string() } else { name.to_string() };
     report(args, &built, &image)
-}
-
-/// A layout for an image that only goes to a registry.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn new(needed: bool) -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("metalman-build-{}", uuid::Uuid::new_v4()));
-        if needed {
-            std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        }
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
 }
 
 fn report(args: &BuildArgs, built: &Built, image: &str) -> anyhow::Result<()> {
