@@ -18,6 +18,7 @@ use std::{
     thread::JoinHandle,
 };
 
+pub(crate) use self::impair::random;
 use self::tap::Tap;
 pub use self::{
     impair::{Impairment, PerMille},
