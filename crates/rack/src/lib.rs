@@ -1,7 +1,10 @@
 //! A virtual rack for tests, load and the demo: networks of their own ([`netns`]), links as bad as one wants ([`link`]), real
 //! programs on them ([`process`]), registries ([`registry`]) and broken lines to them ([`proxy`]), machines with real firmware ([`qemu`]), a metalman that serves them ([`site`]) images from
-//! disk ([`layout`]), and clients that measure servers ([`load`]).
+//! disk ([`layout`]), BMCs in front of machines ([`bmc`]), simulated machines behind those ([`fleet`]), and clients that measure
+//! servers ([`load`]).
 
+pub mod bmc;
+pub mod fleet;
 pub mod layout;
 pub mod link;
 pub mod load;

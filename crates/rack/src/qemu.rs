@@ -6,6 +6,7 @@
 
 mod console;
 mod kvm;
+pub mod powered;
 
 use std::{
     fs, io,

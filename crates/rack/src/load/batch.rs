@@ -4,49 +4,85 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
+use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmsg, setsockopt, sockopt,
+};
 
-/// At most so many datagrams in one call.
+/// At most so many datagrams in one message that is sent, and messages in one call that receives.
 pub(super) const BATCH: usize = 64;
 /// Longer datagrams are cut off; nothing measured here exceeds an Ethernet frame.
 const DATAGRAM: usize = 2048;
+/// Messages in one call where each may be a row of datagrams.
+const ROWS: usize = 4;
+/// The longest row.
+const ROW: usize = 65_536;
 
 /// The buffers of one receiver.
 pub(super) struct Batch {
     headers: MultiHeaders<SockaddrIn>,
-    buffers: Vec<[u8; DATAGRAM]>,
-    lengths: Vec<usize>,
+    in_rows: bool,
+    /// One after the other, each as long as a message may be.
+    buffers: Vec<u8>,
+    longest: usize,
+    messages: Vec<Message>,
+}
+
+/// A message that was received: one datagram, or a row of equally long ones, of which only the last may be shorter.
+struct Message {
+    length: usize,
+    segment: usize,
 }
 
 impl Batch {
     pub(super) fn new() -> Self {
-        Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
-            buffers: vec![[0; DATAGRAM]; BATCH],
-            lengths: Vec::with_capacity(BATCH),
-        }
+        Self::of(BATCH, DATAGRAM, false)
     }
 
-    /// Receives what is there. Without `wait` that may be nothing; with it, blocks for the first one until the socket's
-    /// read timeout. The datagrams are in `received` until the next call.
+    /// For a socket on which datagrams that came in a row are received as one message (`UDP_GRO`). On a wire between two
+    /// network namespaces the kernel otherwise cuts the row apart in the name of its sender, who is the server that is measured.
+    pub(super) fn in_rows(socket: &UdpSocket) -> Self {
+        // Where the kernel does not know it, every message is one datagram.
+        let _ = setsockopt(socket, sockopt::UdpGroSegment, &true);
+        Self::of(ROWS, ROW, true)
+    }
+
+    fn of(messages: usize, longest: usize, in_rows: bool) -> Self {
+        let buffers = vec![0; messages * longest];
+        Self { headers: headers(messages, in_rows), in_rows, buffers, longest, messages: Vec::with_capacity(messages) }
+    }
+
+    /// Receives what is there, and says how many messages that was. Without `wait` that may be nothing; with it, blocks for
+    /// the first one until the socket's read timeout. The datagrams are in `received` until the next call.
     pub(super) fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
-        self.lengths.clear();
+        self.messages.clear();
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+            self.buffers.chunks_exact_mut(self.longest).map(|buffer| [IoSliceMut::new(buffer)]).collect();
         let flags = if wait { MsgFlags::MSG_WAITFORONE } else { MsgFlags::MSG_DONTWAIT };
+        if self.in_rows {
+            // Made anew for each call: the kernel overwrites how much room there is for control messages.
+            self.headers = headers(slices.len(), true);
+        }
         match recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None) {
-            Ok(messages) => self.lengths.extend(messages.map(|message| message.bytes)),
+            Ok(messages) => self.messages.extend(messages.map(|message| {
+                let joined = message.cmsgs().into_iter().flatten().find_map(|control| match control {
+                    ControlMessageOwned::UdpGroSegments(segment) => usize::try_from(segment).ok(),
+                    _ => None,
+                });
+                Message { length: message.bytes, segment: joined.unwrap_or(message.bytes).max(1) }
+            })),
             // ECONNREFUSED: an ICMP error for something sent before. The server may not be up; the drops tell.
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.lengths.len())
+        Ok(self.messages.len())
     }
 
-    /// The datagrams of the last `receive`, in order.
+    /// The datagrams of the last `receive`, in order; without those that carry nothing.
     pub(super) fn received(&self) -> impl Iterator<Item = &[u8]> {
-        self.buffers.iter().zip(&self.lengths).map(|(buffer, length)| &buffer[..*length])
+        let messages = self.buffers.chunks_exact(self.longest).zip(&self.messages);
+        messages.flat_map(|(buffer, message)| buffer[..message.length].chunks(message.segment))
     }
 
     /// Sends datagrams from the front of `packets`, as many of equal length as there are in a row, in one call: the kernel
@@ -65,6 +101,10 @@ impl Batch {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn headers(messages: usize, in_rows: bool) -> MultiHeaders<SockaddrIn> {
+    MultiHeaders::preallocate(messages, in_rows.then(|| cmsg_space!(i32)))
 }
 
 /// Room for bursts, so that a drop is the server's and not this end's. Needs root for more than the system's limit; the limit

@@ -1,7 +1,8 @@
 //! DHCP four-way exchanges at a given rate, through one simulated relay, for many clients.
 //!
-//! Open loop: exchange `i` begins at `start + i / rate` whatever the server does. An exchange whose ACK is not there one
-//! second after its DISCOVER is a drop, as perfdhcp counts them. One thread, one socket, batches of up to 64 datagrams.
+//! Open loop: exchange `i` begins at `start + i / rate` whatever the server does, or soon after when the generator itself did
+//! not get the processor ([`Pace`]). An exchange whose ACK is not there one second after its DISCOVER is a drop, as perfdhcp
+//! counts them. One thread, one socket; what is due within [`TICK`] goes in one batch.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
@@ -15,12 +16,12 @@ use super::batch::{BATCH, Batch, roomy};
 use super::histogram::{Histogram, Summary};
 use super::packet::{Reply, ReplyKind, Template};
 pub use super::rate::Range;
-use super::rate::Search;
+use super::rate::{Pace, Search};
 use super::{Fleet, LoadError};
 
 /// After this an exchange is a drop.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The sender wakes at most this often. At high rates, a wake-up for each exchange would cost more than the exchange.
+/// The sender wakes at most this often by itself. At high rates, a wake-up for each exchange would cost more than the exchange.
 const TICK: Duration = Duration::from_micros(100);
 /// Beyond this share of drops a rate counts as too much.
 const TOLERATED_DROPS: f64 = 0.01;
@@ -105,20 +106,19 @@ pub fn trial(target: &Target, rate: f64, duration: Duration) -> Result<Trial, Lo
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let planned = ((rate * duration.as_secs_f64()).ceil() as u32).max(1);
     let mut exchanges = Exchanges::new(target, planned);
-    let (mut batch, mut outbox) = (Batch::new(), Vec::<Vec<u8>>::with_capacity(2 * BATCH));
+    let (mut batch, mut outbox) = (Batch::in_rows(&socket), Vec::<Vec<u8>>::with_capacity(2 * BATCH));
     let object = target.server.to_string();
     let send = LoadError::io("send to", &object);
     let receive = LoadError::io("receive from", &object);
     let wait = LoadError::io("wait for", &object);
 
     let start = Instant::now();
+    let mut pace = Pace::new(rate, start);
     let mut begun_all = None;
     // One closure each for errors is enough: the first error ends the trial.
-    let result = loop {
+    let result = 'trial: loop {
         let now = Instant::now();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let due = ((now - start).as_secs_f64() * rate) as u32 + 1;
-        while exchanges.begun < due.min(planned) && outbox.len() < BATCH {
+        for _ in 0..pace.due(now, planned - exchanges.begun) {
             outbox.push(exchanges.begin(now));
         }
         match batch.receive(&socket, false) {
@@ -137,18 +137,25 @@ pub fn trial(target: &Target, rate: f64, duration: Duration) -> Result<Trial, Lo
             } else if exchanges.open() == 0 || now.duration_since(ended) > PATIENCE {
                 break Ok(ended - start);
             }
-            let next = start + Duration::from_secs_f64(f64::from(exchanges.begun) / rate);
-            let pause = if begun { Duration::from_millis(5) } else { next.saturating_duration_since(now).max(TICK) };
+            let pause =
+                if begun { Duration::from_millis(5) } else { pace.next().saturating_duration_since(now).max(TICK) };
             let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
             if let Err(error) = ppoll(&mut fds, Some(TimeSpec::from_duration(pause)), None) {
                 break Err(wait(error.into()));
             }
             continue;
         }
-        match Batch::send(&socket, &outbox) {
-            Ok(count) => drop(outbox.drain(..count)),
-            Err(error) => break Err(send(error)),
+        let mut rest = outbox.as_slice();
+        while !rest.is_empty() {
+            match Batch::send(&socket, rest) {
+                // The kernel has no room: what came meanwhile first.
+                Ok(0) => break,
+                Ok(count) => rest = &rest[count..],
+                Err(error) => break 'trial Err(send(error)),
+            }
         }
+        let taken = outbox.len() - rest.len();
+        outbox.drain(..taken);
     };
     Ok(exchanges.outcome(rate, result?))
 }

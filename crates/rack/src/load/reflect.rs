@@ -15,7 +15,7 @@ pub fn run(listen: SocketAddrV4, relay: SocketAddrV4, fleet: Fleet) -> Result<()
     let socket = UdpSocket::bind(listen).map_err(LoadError::io("bind UDP", &listen))?;
     socket.connect(relay).map_err(LoadError::io("connect UDP", &relay))?;
     roomy(&socket);
-    let mut inbox = Batch::new();
+    let mut inbox = Batch::in_rows(&socket);
     loop {
         inbox.receive(&socket, true).map_err(LoadError::io("receive from", &relay))?;
         let answers: Vec<Vec<u8>> = inbox.received().filter_map(|packet| answer(packet, *listen.ip(), fleet)).collect();
