@@ -15,5 +15,6 @@ mod image_cli;
 mod images_faults;
 mod images_registry;
 mod images_site;
+mod reports;
 mod site;
 mod tftp;
