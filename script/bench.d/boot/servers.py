@@ -126,6 +126,10 @@ def metalman(binary, kubectl, apply, machines):
             crd = lambda: net.inside(net.server, kubectl, "--kubeconfig", kubeconfig, "get", "machines")  # noqa: E731
             await_true("the Machine API", 60, lambda: net.alive(process) and (crd() or True))
             net.inside(net.server, "python3", apply, net.folder / "kubeconfig.json", net.folder / "machines.json")
+            # Readiness is of the Machines that there were at the start: none.
+            pulled = ("wait", "machine", f"m{machines - 1}", "--for=condition=ImageReady", "--timeout=5s")
+            image = lambda: net.inside(net.server, kubectl, "--kubeconfig", kubeconfig, *pulled)  # noqa: E731
+            await_true("the image of the Machines", 180, lambda: net.alive(process) and (image() or True))
         ready = lambda: net.inside(net.server, "curl", "-fsS", f"http://{SERVER}:8081/readyz")  # noqa: E731
         await_true("metalman to be ready", 180, lambda: net.alive(process) and (ready() or True))
         # Thousands of Machines that were created a moment ago are no part of what is measured: their conditions are written.
