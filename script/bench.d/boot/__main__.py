@@ -1,16 +1,13 @@
 """Boot servers side by side with the peers that they replace; called by `script/bench boot`."""
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from rows import ROWS, Bench
+from runner import measure, unwinding
 from table import markdown
 
 PROGRAMS = {
@@ -46,25 +43,8 @@ def main():
     metalman = None if chosen.peers_only else str(chosen.built / "metalman")
     apply = Path(__file__).with_name("apply.py")
     bench = Bench(str(chosen.built / "rack"), metalman, chosen.kubectl, apply, chosen.quick, rounds)
-
-    results = json.loads(chosen.json.read_text()) if chosen.json.exists() else {}
-    for row in chosen.rows or ROWS:
-        print(f"{row}:", flush=True)
-        start = time.monotonic()
-        results[row] = ROWS[row](bench)
-        results.setdefault("about", {})[row] = {
-            "date": datetime.date.today().isoformat(), "quick": chosen.quick, "rounds": rounds,
-            "seconds": round(time.monotonic() - start), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        }
-        # After each row: what was measured is not lost when a later row fails.
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{markdown(results)}\n\nfigures of all rounds: {chosen.json}")
+    measure(chosen, ROWS, bench, markdown)
 
 
-# SIGTERM and Ctrl-C unwind, so that namespaces and processes are removed.
 if __name__ == "__main__":
-    import signal
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    main()
+    unwinding(main)

@@ -1,13 +1,9 @@
 """A rack of simulated machines behind emulated BMCs that answer slowly, or never; called by `script/bench rack`."""
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import shutil
 import sys
-import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -15,6 +11,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "boot"))
 
 from rows import ROWS  # noqa: E402
+from runner import measure, unwinding  # noqa: E402
 from table import markdown  # noqa: E402
 
 Bench = namedtuple("Bench", "rack metalman kubectl quick rounds")
@@ -43,25 +40,8 @@ def main():
         sys.exit("network namespaces need root")
     rounds = chosen.rounds or (1 if chosen.quick else 3)
     bench = Bench(str(chosen.built / "rack"), str(chosen.built / "metalman"), chosen.kubectl, chosen.quick, rounds)
-
-    results = json.loads(chosen.json.read_text()) if chosen.json.exists() else {}
-    for row in chosen.rows or ROWS:
-        print(f"{row}:", flush=True)
-        start = time.monotonic()
-        results[row] = ROWS[row](bench)
-        results.setdefault("about", {})[row] = {
-            "date": datetime.date.today().isoformat(), "quick": chosen.quick, "rounds": rounds,
-            "seconds": round(time.monotonic() - start), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        }
-        # After each row: what was measured is not lost when a later row fails.
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{markdown(results)}\n\nfigures of all rounds: {chosen.json}")
+    measure(chosen, ROWS, bench, markdown)
 
 
-# SIGTERM and Ctrl-C unwind, so that namespaces and processes are removed.
 if __name__ == "__main__":
-    import signal
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    main()
+    unwinding(main)
